@@ -1,0 +1,203 @@
+package import Bytes
+internal import CLinux
+
+/// An open file description, closed when its owner goes.
+///
+/// Every descriptor in Cullet is close-on-exec. The positioned calls are safe from any thread.
+package struct FileDescriptor: ~Copyable, Sendable {
+  package let rawValue: Int32
+
+  /// Takes ownership of `rawValue`, which must be open and owned by nobody else.
+  package init(adopting rawValue: Int32) {
+    self.rawValue = rawValue
+  }
+
+  deinit {
+    _ = close(rawValue)
+  }
+
+  /// Gives the descriptor up without closing it.
+  package consuming func release() -> Int32 {
+    let rawValue = self.rawValue
+    discard self
+    return rawValue
+  }
+
+  /// A second descriptor for the same open file description.
+  package func duplicate() throws(SystemError) -> FileDescriptor {
+    let copy = try retryingInterrupts("fcntl") { Int(cullet_fcntl_int(rawValue, F_DUPFD_CLOEXEC, 3)) }
+    return FileDescriptor(adopting: Int32(copy))
+  }
+}
+
+// MARK: Opening
+
+extension FileDescriptor {
+  /// How ``init(opening:_:mode:)`` opens; names follow the constants of open(2).
+  package struct OpenFlags: OptionSet, Sendable {
+    package let rawValue: Int32
+    package init(rawValue: Int32) { self.rawValue = rawValue }
+
+    package static let readOnly = OpenFlags(rawValue: O_RDONLY)
+    package static let writeOnly = OpenFlags(rawValue: O_WRONLY)
+    package static let readWrite = OpenFlags(rawValue: O_RDWR)
+    package static let create = OpenFlags(rawValue: O_CREAT)
+    package static let exclusive = OpenFlags(rawValue: O_EXCL)
+    package static let truncate = OpenFlags(rawValue: O_TRUNC)
+    package static let append = OpenFlags(rawValue: O_APPEND)
+    package static let directory = OpenFlags(rawValue: O_DIRECTORY)
+    package static let noFollow = OpenFlags(rawValue: O_NOFOLLOW)
+    package static let direct = OpenFlags(rawValue: O_DIRECT)
+    package static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
+    package static let pathOnly = OpenFlags(rawValue: O_PATH)
+  }
+
+  /// Opens `path`; a file made by `.create` gets `mode` less the umask.
+  package init(
+    opening path: String, _ flags: OpenFlags, mode: UInt32 = 0o600
+  ) throws(SystemError) {
+    let opened = try retryingInterrupts("open", path) {
+      Int(unsafe cullet_open(path, flags.rawValue | O_CLOEXEC, mode))
+    }
+    rawValue = Int32(opened)
+  }
+}
+
+// MARK: Positioned reads and writes
+
+extension FileDescriptor {
+  /// Fills `target` from `offset`; returns the bytes read, fewer only at the end of the file.
+  package func read(
+    into target: inout MutableRawSpan, at offset: UInt64
+  ) throws(SystemError) -> Int {
+    var filled = 0
+    while filled < target.byteCount {
+      let start = filled
+      let count = try retryingInterrupts("pread") {
+        unsafe target.withUnsafeMutableBytes { buffer in
+          unsafe pread(
+            rawValue, buffer.baseAddress.map { unsafe $0 + start }, buffer.count - start,
+            Int(offset) + start)
+        }
+      }
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// Up to `byteCount` bytes from `offset`, fewer only at the end of the file.
+  package func read(byteCount: Int, at offset: UInt64) throws(SystemError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    var span = bytes.mutableRawSpan
+    let filled = try read(into: &span, at: offset)
+    bytes.removeLast(byteCount - filled)
+    return bytes
+  }
+
+  /// Writes all of `source` at `offset`.
+  package func write(_ source: RawSpan, at offset: UInt64) throws(SystemError) {
+    var written = 0
+    while written < source.byteCount {
+      let start = written
+      written += try retryingInterrupts("pwrite") {
+        unsafe source.withUnsafeBytes { buffer in
+          unsafe pwrite(
+            rawValue, buffer.baseAddress.map { unsafe $0 + start }, buffer.count - start,
+            Int(offset) + start)
+        }
+      }
+    }
+  }
+}
+
+// MARK: Streams
+
+extension FileDescriptor {
+  /// One read(2): the bytes read, 0 at the end of the stream. The result of EAGAIN is thrown.
+  package func read(into target: inout MutableRawSpan) throws(SystemError) -> Int {
+    try retryingInterrupts("read") {
+      unsafe target.withUnsafeMutableBytes { buffer in
+        unsafe Glibc_read(rawValue, buffer.baseAddress, buffer.count)
+      }
+    }
+  }
+
+  /// Writes all of `source` to a stream, in as many calls as it takes.
+  package func write(_ source: RawSpan) throws(SystemError) {
+    try Self.write(source, to: rawValue)
+  }
+
+  /// Writes all of `source` to the stream `descriptor`, which stays the caller's: 1 for stdout.
+  package static func write(_ source: RawSpan, to descriptor: Int32) throws(SystemError) {
+    var written = 0
+    while written < source.byteCount {
+      let start = written
+      written += try retryingInterrupts("write") {
+        unsafe source.withUnsafeBytes { buffer in
+          unsafe Glibc_write(
+            descriptor, buffer.baseAddress.map { unsafe $0 + start }, buffer.count - start)
+        }
+      }
+    }
+  }
+}
+
+// The members above hide the C functions of the same name.
+private let Glibc_read = unsafe CLinux.read
+private let Glibc_write = unsafe CLinux.write
+
+// MARK: Size and durability
+
+extension FileDescriptor {
+  /// Makes written data, and the size needed to read it back, durable. Never retry a failure: the
+  /// kernel has dropped the pages' dirty marks (Rebello et al., ATC '20).
+  package func syncData() throws(SystemError) {
+    _ = try retryingInterrupts("fdatasync") { Int(fdatasync(rawValue)) }
+  }
+
+  /// Makes data and all metadata durable; on a directory, its entries.
+  package func sync() throws(SystemError) {
+    _ = try retryingInterrupts("fsync") { Int(fsync(rawValue)) }
+  }
+
+  package func truncate(toByteCount byteCount: UInt64) throws(SystemError) {
+    _ = try retryingInterrupts("ftruncate") { Int(ftruncate(rawValue, Int(byteCount))) }
+  }
+
+  /// Reserves the range so that writing it cannot run out of space, and grows the file to hold it.
+  package func allocate(_ range: ByteRange) throws(SystemError) {
+    _ = try retryingInterrupts("fallocate") {
+      Int(fallocate(rawValue, 0, Int(range.offset), Int(range.byteCount)))
+    }
+  }
+
+  /// Frees the range's space, leaving zeros; the file keeps its size.
+  package func punchHole(_ range: ByteRange) throws(SystemError) {
+    _ = try retryingInterrupts("fallocate") {
+      Int(
+        fallocate(
+          rawValue, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, Int(range.offset),
+          Int(range.byteCount)))
+    }
+  }
+}
+
+// MARK: Locks
+
+extension FileDescriptor {
+  /// Takes a write lock on the whole file, held by this open file description until it is closed;
+  /// false when another description holds one.
+  package func tryLockExclusively() throws(SystemError) -> Bool {
+    var request = flock()
+    request.l_type = Int16(F_WRLCK)
+    request.l_whence = Int16(SEEK_SET)
+    do throws(SystemError) {
+      _ = try retryingInterrupts("fcntl") { Int(unsafe cullet_ofd_setlk(rawValue, &request)) }
+      return true
+    } catch {
+      if error.errno == .tryAgain || error.errno == .accessDenied { return false }
+      throw error
+    }
+  }
+}

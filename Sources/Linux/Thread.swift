@@ -1,0 +1,48 @@
+internal import CLinux
+
+/// A kernel thread of our own: data-path code blocks in system calls, which the cooperative pool
+/// must never do.
+@safe
+package final class Thread: @unchecked Sendable {
+  private let handle: pthread_t
+  private let joined = Lock(false)
+
+  /// Starts `body` on a new thread; `name` (15 bytes are kept) shows in `ps -T`.
+  package init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+    var handle = pthread_t()
+    let status = unsafe pthread_create(
+      &handle, nil,
+      { argument in
+        guard let argument = unsafe argument else { return nil }
+        let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        unsafe pthread_setname_np(pthread_self(), String(start.name.prefix(15)))
+        start.body()
+        return nil
+      }, start.toOpaque())
+    guard status == 0 else {
+      unsafe start.release()
+      throw SystemError(call: "pthread_create", errno: Errno(rawValue: status))
+    }
+    self.handle = handle
+  }
+
+  /// Waits for the thread to end; further calls return at once.
+  package func join() {
+    let first = joined.withLock { done in
+      defer { done = true }
+      return !done
+    }
+    if first { pthread_join(handle, nil) }
+  }
+
+  private final class Start {
+    let name: String
+    let body: @Sendable () -> Void
+
+    init(name: String, body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.body = body
+    }
+  }
+}
