@@ -5,7 +5,9 @@ package struct ByteRange: Hashable, Sendable {
   package let offset: UInt64
   package let byteCount: UInt64
 
-  /// The range, or nil when its end lies beyond 2^63 - 1. Use this for anything read from outside.
+  /// The range, or nil when its end lies beyond 2^63 - 1.
+  ///
+  /// Use this for anything read from outside.
   @inlinable
   package init?(offset: UInt64, byteCount: UInt64) {
     let (end, overflow) = offset.addingReportingOverflow(byteCount)

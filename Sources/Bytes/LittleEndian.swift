@@ -16,7 +16,7 @@ extension RawSpan {
     unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
   }
 
-  /// Copies the span into an array of its own. O(`byteCount`), one allocation.
+  /// Copies the span into an array of its own, in O(`byteCount`) with one allocation.
   @inlinable
   package func copyBytes() -> [UInt8] {
     unsafe withUnsafeBytes { unsafe [UInt8]($0) }

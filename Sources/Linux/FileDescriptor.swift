@@ -25,12 +25,12 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
   /// A second descriptor for the same open file description.
   package func duplicate() throws(SystemError) -> FileDescriptor {
-    let copy = try retryingInterrupts("fcntl") { Int(cullet_fcntl_int(rawValue, F_DUPFD_CLOEXEC, 3)) }
+    let copy = try retryingInterrupts("fcntl") {
+      Int(cullet_fcntl_int(rawValue, F_DUPFD_CLOEXEC, 3))
+    }
     return FileDescriptor(adopting: Int32(copy))
   }
 }
-
-// MARK: Opening
 
 extension FileDescriptor {
   /// How ``init(opening:_:mode:)`` opens; names follow the constants of open(2).
@@ -62,8 +62,6 @@ extension FileDescriptor {
     rawValue = Int32(opened)
   }
 }
-
-// MARK: Positioned reads and writes
 
 extension FileDescriptor {
   /// Fills `target` from `offset`; returns the bytes read, fewer only at the end of the file.
@@ -111,14 +109,14 @@ extension FileDescriptor {
   }
 }
 
-// MARK: Streams
-
 extension FileDescriptor {
-  /// One read(2): the bytes read, 0 at the end of the stream. The result of EAGAIN is thrown.
+  /// One read(2): the bytes read, 0 at the end of the stream.
+  ///
+  /// EAGAIN of a non-blocking descriptor is thrown.
   package func read(into target: inout MutableRawSpan) throws(SystemError) -> Int {
     try retryingInterrupts("read") {
       unsafe target.withUnsafeMutableBytes { buffer in
-        unsafe Glibc_read(rawValue, buffer.baseAddress, buffer.count)
+        unsafe systemRead(rawValue, buffer.baseAddress, buffer.count)
       }
     }
   }
@@ -135,7 +133,7 @@ extension FileDescriptor {
       let start = written
       written += try retryingInterrupts("write") {
         unsafe source.withUnsafeBytes { buffer in
-          unsafe Glibc_write(
+          unsafe systemWrite(
             descriptor, buffer.baseAddress.map { unsafe $0 + start }, buffer.count - start)
         }
       }
@@ -144,14 +142,13 @@ extension FileDescriptor {
 }
 
 // The members above hide the C functions of the same name.
-private let Glibc_read = unsafe CLinux.read
-private let Glibc_write = unsafe CLinux.write
-
-// MARK: Size and durability
+private let systemRead = unsafe CLinux.read
+private let systemWrite = unsafe CLinux.write
 
 extension FileDescriptor {
-  /// Makes written data, and the size needed to read it back, durable. Never retry a failure: the
-  /// kernel has dropped the pages' dirty marks (Rebello et al., ATC '20).
+  /// Makes written data, and the size needed to read it back, durable.
+  ///
+  /// Never retry a failure: the kernel has dropped the pages' dirty marks (Rebello et al., ATC '20).
   package func syncData() throws(SystemError) {
     _ = try retryingInterrupts("fdatasync") { Int(fdatasync(rawValue)) }
   }
@@ -182,8 +179,6 @@ extension FileDescriptor {
     }
   }
 }
-
-// MARK: Locks
 
 extension FileDescriptor {
   /// Takes a write lock on the whole file, held by this open file description until it is closed;

@@ -32,7 +32,9 @@ package final class Lock<State>: @unchecked Sendable {
     unsafe mutex.deallocate()
   }
 
-  /// Runs `body` with the lock held. Not reentrant; `body` must not block on anything slow.
+  /// Runs `body` with the lock held.
+  ///
+  /// Not reentrant; `body` must not block on anything slow.
   @discardableResult
   package func withLock<Result: ~Copyable, Failure: Error>(
     _ body: (inout State) throws(Failure) -> Result
