@@ -19,8 +19,24 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "Bytes", swiftSettings: house),
     .target(name: "Linux", dependencies: ["Bytes", "CLinux"], swiftSettings: house),
+    .target(
+      name: "Codecs", dependencies: ["Bytes", "CLZ4", "CCrypto"], swiftSettings: house),
+    .target(name: "EROFS", dependencies: ["Bytes"], swiftSettings: house),
+    .target(
+      name: "EROFSReader", dependencies: ["Bytes", "Codecs", "EROFS", "Linux"],
+      swiftSettings: house),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testing),
     .testTarget(
       name: "BytesTests", dependencies: ["Bytes", "TestSupport"], swiftSettings: testing),
+    .testTarget(
+      name: "CodecsTests", dependencies: ["Bytes", "Codecs", "TestSupport"],
+      swiftSettings: testing),
+    .testTarget(
+      name: "EROFSTests", dependencies: ["Bytes", "EROFS", "TestSupport"],
+      swiftSettings: testing),
+    .testTarget(
+      name: "EROFSReaderTests",
+      dependencies: ["Bytes", "Codecs", "EROFS", "EROFSReader", "Linux", "TestSupport"],
+      swiftSettings: testing),
   ]
 )
