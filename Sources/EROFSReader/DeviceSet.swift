@@ -42,8 +42,8 @@ struct DeviceSet: Sendable {
     if !isFlat { return Location(device: device, offset: offset) }
     let slot = slots[device - 1]
     guard slot.unifiedBlock != 0 else { throw EROFSError(.missingDevice(device)) }
-    let start = slot.unifiedBlock << blockSizeBits
-    guard let range = ByteRange(offset: start, byteCount: offset),
+    let (start, overflow) = slot.unifiedBlock.multipliedReportingOverflow(by: 1 << blockSizeBits)
+    guard !overflow, let range = ByteRange(offset: start, byteCount: offset),
       ByteRange(offset: range.end, byteCount: byteCount)?.end ?? .max <= sources[0].byteCount
     else { throw EROFSError(.missingDevice(device)) }
     return Location(device: 0, offset: range.end)

@@ -48,9 +48,11 @@ private struct IndexCursor {
       }
       batchStart = pack.firstCluster
     default:
-      let batchCount = Int(min(Self.batchCount, count - cluster))
+      // Aligned, for the search for a tail goes backwards.
+      let first = cluster.roundedDown(toMultipleOf: Self.batchCount)
+      let batchCount = Int(min(Self.batchCount, count - first))
       let address = try decoding { () throws(EROFSError) in
-        try table.advanced(by: cluster * UInt64(FullIndexes.recordByteCount))
+        try table.advanced(by: first * UInt64(FullIndexes.recordByteCount))
       }
       let byteCount = batchCount * FullIndexes.recordByteCount
       try image.withMetadata(at: address, byteCount: byteCount) { bytes throws(ReadError) in
@@ -61,7 +63,7 @@ private struct IndexCursor {
           }
         }
       }
-      batchStart = cluster
+      batchStart = first
     }
     batch = indexes
   }

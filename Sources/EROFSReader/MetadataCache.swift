@@ -59,28 +59,33 @@ extension Image {
     var index = address.offset / unitByteCount
     var start = Int(address.offset % unitByteCount)
     if start + byteCount <= self.unitByteCount {
-      let bytes = try self.unit(
-        MetadataUnitKey(space: address.space, index: index), spaceByteCount
-      ).bytes
+      let key = MetadataUnitKey(space: address.space, index: index)
+      let bytes = try unit(key, spaceByteCount, upTo: start + byteCount).bytes
       return try body(bytes.rawSpan.extracting(start..<start + byteCount))
     }
     var joined: [UInt8] = []
     joined.reserveCapacity(byteCount)
     while joined.count < byteCount {
-      let unit = try self.unit(MetadataUnitKey(space: address.space, index: index), spaceByteCount)
-      joined.append(
-        contentsOf: unit.bytes[start..<min(unit.bytes.count, start + byteCount - joined.count)])
+      let key = MetadataUnitKey(space: address.space, index: index)
+      let end = min(self.unitByteCount, start + byteCount - joined.count)
+      joined.append(contentsOf: try unit(key, spaceByteCount, upTo: end).bytes[start..<end])
       index += 1
       start = 0
     }
     return try body(joined.rawSpan)
   }
 
-  /// The unit for `key`, which starts within the space; the last one ends with it.
+  /// The unit for `key`, which holds `end` bytes at least; the last one ends with the space.
   private func unit(
-    _ key: MetadataUnitKey, _ spaceByteCount: UInt64
+    _ key: MetadataUnitKey, _ spaceByteCount: UInt64, upTo end: Int
   ) throws(ReadError) -> MetadataUnit {
-    if let unit = units.value(for: key) { return unit }
+    if let unit = units.value(for: key) {
+      // It can be shorter only if the source changed under the image.
+      guard unit.bytes.count >= end else {
+        throw .source(SourceError(.stale, "the image changed while it was read"))
+      }
+      return unit
+    }
     let offset = key.index * UInt64(unitByteCount)
     var bytes = [UInt8](
       repeating: 0, count: Int(min(UInt64(unitByteCount), spaceByteCount - offset)))
