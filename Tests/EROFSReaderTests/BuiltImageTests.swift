@@ -49,7 +49,7 @@ private let builder: String? = ["/usr/bin/mkfs.erofs", "/usr/local/bin/mkfs.erof
 
   @Test(
     arguments: [
-      [], ["-zlz4"], ["-zlz4hc", "-C65536"], ["-zlz4hc,12", "-C1048576"],
+      [], ["-zlz4"], ["-zlz4hc", "-C65536"], ["-zlz4hc,6", "-C1048576"],
       ["-zlz4", "-Elegacy-compress"], ["-zlz4", "-Eztailpacking"],
       ["-zlz4hc", "-C32768", "-Eztailpacking"], ["-zlz4", "--max-extent-bytes=5000"],
       ["--chunksize=4096"], ["--chunksize=1048576", "-Eforce-chunk-indexes"],
@@ -61,7 +61,7 @@ private let builder: String? = ["/usr/bin/mkfs.erofs", "/usr/local/bin/mkfs.erof
     try FileManager.default.createDirectory(
       atPath: directory.file("tree"), withIntermediateDirectories: true)
     var contents: [(name: String, bytes: [UInt8])] = []
-    for (number, count) in [9_000_000, 4_194_305, 600_000, 70_001, 4097, 1, 0].enumerated() {
+    for (number, count) in [4_500_000, 600_000, 70_001, 4097, 1, 0].enumerated() {
       contents.append(("f\(number)", Self.content(count: count, &generator)))
     }
     contents.append(("zeros", [UInt8](repeating: 0, count: 13_000_000)))

@@ -95,6 +95,39 @@ import Testing
     #expect(unsupportedCount > 0)
   }
 
+  @Test(arguments: ["fingerprint-lz4", "fingerprint-trusted"])
+  func `every file with content has its digest as fingerprint`(name: String) throws {
+    let image = try Fixtures.image(name)
+    let expected = try Fixtures.manifest(of: name)
+    var walk = TreeWalk(image)
+    var count = 0
+    while let entry = try walk.next() {
+      let isRegular = entry.inode.fileType == .regular && entry.inode.byteCount > 0
+      let path = String(decoding: entry.path, as: UTF8.self)
+      let fingerprint = try image.fingerprint(of: entry.inode)
+      #expect(fingerprint?.hex == (isRegular ? expected[path]?.digest : nil))
+      if fingerprint != nil { count += 1 }
+    }
+    #expect(count == 176)
+    #expect(try Fixtures.image("plain").superblock.fingerprintPrefix == nil)
+  }
+
+  @Test func `maps tables of extents to where each stream starts`() throws {
+    let source = try Fixtures.bytes("48bit-zstd.erofs")
+    let image = try Fixtures.image("48bit-zstd")
+    var walk = TreeWalk(image)
+    var streamCount = 0
+    while let entry = try walk.next() {
+      guard entry.inode.fileType == .regular else { continue }
+      for extent in try image.extents(of: entry.inode) where extent.kind == .compressed(.zstd) {
+        let stored = source[Int(extent.storedOffset)...].prefix(Int(extent.storedByteCount))
+        #expect(stored.drop { $0 == 0 }.starts(with: [0x28, 0xB5, 0x2F, 0xFD]))
+        streamCount += 1
+      }
+    }
+    #expect(streamCount > 50)
+  }
+
   @Test func `names the compression of a metabox that it lacks`() throws {
     let error = #expect(throws: ReadError.self) { try Fixtures.image("metabox") }
     #expect(error?.isUnsupported == true)
