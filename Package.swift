@@ -19,8 +19,16 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "Bytes", swiftSettings: house),
     .target(name: "Linux", dependencies: ["Bytes", "CLinux"], swiftSettings: house),
+    .target(name: "LMDB", dependencies: ["Bytes", "CLMDB"], swiftSettings: house),
+    .target(
+      name: "BlockStore", dependencies: ["Bytes", "Linux", "LMDB"], swiftSettings: house),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testing),
     .testTarget(
       name: "BytesTests", dependencies: ["Bytes", "TestSupport"], swiftSettings: testing),
+    .testTarget(
+      name: "LMDBTests", dependencies: ["Bytes", "LMDB", "TestSupport"], swiftSettings: testing),
+    .testTarget(
+      name: "BlockStoreTests", dependencies: ["BlockStore", "Bytes", "Linux", "TestSupport"],
+      swiftSettings: testing),
   ]
 )
