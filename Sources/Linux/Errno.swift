@@ -28,6 +28,7 @@ package struct Errno: RawRepresentable, Error, Hashable, Sendable, CustomStringC
   package static let invalidArgument = Errno(rawValue: EINVAL)
   package static let fileTooLarge = Errno(rawValue: EFBIG)
   package static let noSpace = Errno(rawValue: ENOSPC)
+  package static let quotaExceeded = Errno(rawValue: EDQUOT)
   package static let readOnlyFilesystem = Errno(rawValue: EROFS)
   package static let brokenPipe = Errno(rawValue: EPIPE)
   package static let outOfRange = Errno(rawValue: ERANGE)
