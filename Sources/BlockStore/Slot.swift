@@ -1,7 +1,6 @@
-/// What RAM knows about one slot: 32 bytes, allocated up front for every slot there is.
+/// What RAM knows about one slot: 24 bytes, and 8 for its links in ``SlotTable``.
 ///
 /// Who may touch what, once the store is open:
-/// - `previous`, `next`: the writer thread alone.
 /// - `handle`, `block`, `checksum`: written by the writer thread, under the lock of the shard that
 ///   the key belongs to while the slot is in the table; so that thread reads them without a lock,
 ///   others under it.
@@ -24,8 +23,6 @@ struct Slot {
   var checksum: UInt64 = 0
   var handle: UInt32 = 0
   var block: UInt32 = 0
-  var previous: UInt32 = 0
-  var next: UInt32 = 0
   /// Seconds since 1970 of the last use that counted, see ``SlotTable/pin(handle:block:now:)``.
   var lastUse: UInt32 = 0
   /// The ``SlotTable`` use clock at that time.

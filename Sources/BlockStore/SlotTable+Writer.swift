@@ -124,16 +124,16 @@ extension SlotTable {
   }
 
   /// Writer: the slot's neighbour towards the hot end of its list, with the list's mark on top.
-  func previous(of slot: UInt32) -> UInt32 { unsafe slots[Int(slot)].previous }
+  func previous(of slot: UInt32) -> UInt32 { unsafe links[2 * Int(slot)] }
 
   /// Writer: the slot's neighbour towards the cold end of its list.
-  func next(of slot: UInt32) -> UInt32 { unsafe slots[Int(slot)].next }
+  func next(of slot: UInt32) -> UInt32 { unsafe links[2 * Int(slot) + 1] }
 
   /// Writer: see ``previous(of:)``.
   func setPrevious(_ previous: UInt32, of slot: UInt32) {
-    unsafe slots[Int(slot)].previous = previous
+    unsafe links[2 * Int(slot)] = previous
   }
 
   /// Writer: see ``next(of:)``.
-  func setNext(_ next: UInt32, of slot: UInt32) { unsafe slots[Int(slot)].next = next }
+  func setNext(_ next: UInt32, of slot: UInt32) { unsafe links[2 * Int(slot) + 1] = next }
 }

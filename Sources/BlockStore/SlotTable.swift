@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// Finds the slot of a block: the slots' state and a sharded, open-addressed hash table over it.
 ///
-/// 40 bytes a slot, allocated once: a ``Slot`` and two cells of the table. A look-up takes one lock
+/// 40 bytes a slot, allocated once: a ``Slot``, two links and two cells of the table. A look-up takes one lock
 /// out of up to 64 and allocates nothing. Blocks are named by (handle, block index), where a handle
 /// is an object in one epoch, see ``Incarnation``.
 ///
@@ -39,6 +39,10 @@ final class SlotTable: @unchecked Sendable {
 
   let slotCount: Int
   let slots: UnsafeMutablePointer<Slot>
+  /// The neighbours of each slot in the recency list, towards the hot and the cold end.
+  ///
+  /// They belong to the writer thread alone.
+  let links: UnsafeMutablePointer<UInt32>
   let cells: UnsafeMutablePointer<UInt32>
   let shards: UnsafeMutablePointer<Shard>
   let queues: UnsafeMutablePointer<UInt32>
@@ -64,6 +68,8 @@ final class SlotTable: @unchecked Sendable {
     locks = LockArray(count: shardCount)
     unsafe slots = .allocate(capacity: slotCount)
     unsafe slots.initialize(repeating: Slot(), count: slotCount)
+    unsafe links = .allocate(capacity: 2 * slotCount)
+    unsafe links.initialize(repeating: Self.none, count: 2 * slotCount)
     unsafe cells = .allocate(capacity: shardCellCount * shardCount)
     unsafe cells.initialize(repeating: Self.none, count: shardCellCount * shardCount)
     unsafe shards = .allocate(capacity: shardCount)
@@ -74,6 +80,7 @@ final class SlotTable: @unchecked Sendable {
 
   deinit {
     unsafe slots.deallocate()
+    unsafe links.deallocate()
     unsafe cells.deallocate()
     unsafe shards.deallocate()
     unsafe queues.deallocate()
