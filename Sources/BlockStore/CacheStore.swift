@@ -4,8 +4,8 @@ internal import Synchronization
 /// The cache on disk: blocks of objects in one data file, named by an index, coldest out first.
 ///
 /// Invariants:
-/// - A hit is exactly the bytes that were filled for that block of that object in its present epoch;
-///   everything that goes wrong is a miss.
+/// - A hit is exactly the bytes that were filled for that block of that object in its present
+///   epoch; everything that goes wrong is a miss.
 /// - One store has a cache directory open at a time, among all processes.
 /// - Used slots never exceed the capacity; nothing grows with use but by the number of objects.
 ///
@@ -95,8 +95,8 @@ extension CacheStore {
   ///
   /// With other coherency data or another size than before, the object's blocks are dropped: a new
   /// epoch begins, durably, before this returns. When there is no room for another object, or the
-  /// store has given up, the result is an object that caches nothing. Throws `.badConfiguration` for
-  /// an empty or overlong key, `.closed` after ``close()``.
+  /// store has given up, the result is an object that caches nothing. Throws `.badConfiguration`
+  /// for an empty or overlong key, `.closed` after ``close()``.
   package func bind(
     key: [UInt8], coherency: [UInt8], byteCount: UInt64
   ) throws(StoreError) -> StoredObject {

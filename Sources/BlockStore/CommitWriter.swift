@@ -12,7 +12,8 @@ internal import Synchronization
 /// 5. Slots that the transaction cleared become free, once no reader holds them.
 ///
 /// So the index on disk only ever names slots whose bytes were durable before, and which nobody can
-/// have written since. A block that is cached already gets a new slot; data is never changed in place.
+/// have written since. A block that is cached already gets a new slot; data is never changed in
+/// place.
 ///
 /// Everything here runs on the writer thread, or before it starts.
 final class CommitWriter: @unchecked Sendable {

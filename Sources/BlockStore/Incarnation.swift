@@ -2,8 +2,9 @@ internal import Synchronization
 
 /// An object in one epoch: what the slots in RAM belong to.
 ///
-/// Invalidation makes a new incarnation with a new handle; the blocks of the old one cannot be found
-/// from that moment, and are freed later. A handle is used again only when nothing refers to it.
+/// Invalidation makes a new incarnation with a new handle; the blocks of the old one cannot be
+/// found from that moment, and are freed later. A handle is used again only when nothing refers to
+/// it.
 final class Incarnation: Sendable {
   let objectID: UInt64
   let epoch: UInt32

@@ -2,17 +2,17 @@ internal import Bytes
 
 /// What the index says about one object; the key is its identity, never used twice.
 ///
-/// | Offset | Size | Field           |                                                             |
-/// |-------:|-----:|-----------------|-------------------------------------------------------------|
-/// |      0 |    4 | volume          | 0; objects are not grouped yet                              |
-/// |      4 |    4 | epoch           | raised by invalidation: older slots are dead                |
-/// |      8 |    8 | size            | bytes                                                       |
-/// |     16 |    8 | last use        | seconds since 1970, a hint                                  |
-/// |     24 |    2 | flags           | 0; DIRTY, PINNED and RETIRED are reserved                   |
-/// |     26 |    2 | key bytes       |                                                             |
-/// |     28 |    2 | coherency bytes |                                                             |
-/// |     30 |    2 | check           | 16 bits of a hash of the identity and the rest              |
-/// |     32 |      |                 | the coherency data, then the key                            |
+/// | Offset | Size | Field           |                                              |
+/// |-------:|-----:|-----------------|----------------------------------------------|
+/// |      0 |    4 | volume          | 0; objects are not grouped yet               |
+/// |      4 |    4 | epoch           | raised by invalidation: older slots are dead |
+/// |      8 |    8 | size            | bytes                                        |
+/// |     16 |    8 | last use        | seconds since 1970, a hint                   |
+/// |     24 |    2 | flags           | 0; DIRTY, PINNED, RETIRED reserved           |
+/// |     26 |    2 | key bytes       |                                              |
+/// |     28 |    2 | coherency bytes |                                              |
+/// |     30 |    2 | check           | 16 bits of a hash of identity and record     |
+/// |     32 |      |                 | the coherency data, then the key             |
 struct ObjectRecord: Hashable, Sendable {
   static let headerByteCount = 32
   /// Longer keys and coherency data would go to LMDB's overflow pages by the dozen.

@@ -53,7 +53,8 @@ final class ObjectTable: Sendable {
     _ = state.withLock { _ in incarnation.bindCount.wrappingAdd(1, ordering: .relaxed) }
   }
 
-  /// Makes the incarnation of an object that `record` describes current, and retires the one before.
+  /// Makes the incarnation of an object that `record` describes current, and retires the one
+  /// before.
   @discardableResult
   func insert(objectID: UInt64, record: ObjectRecord) -> Incarnation {
     state.withLock { state in

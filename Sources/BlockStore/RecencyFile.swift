@@ -5,12 +5,12 @@ internal import Linux
 ///
 /// A hint and nothing more: any doubt about it, and the blocks are ordered by age instead.
 ///
-/// | Offset | Size | Field  |                                                                    |
-/// |-------:|-----:|--------|--------------------------------------------------------------------|
-/// |      0 |    8 | magic  | `CULLETRC`                                                         |
-/// |      8 |    8 | serial | of the superblock that was written with it                         |
-/// |     16 |  8 n | blocks | from the coldest: slot, 31 bits; protected, 1 bit; last use, 4 bytes |
-/// | 16+8 n |    8 | check  | XXH64 of the bytes before it                                       |
+/// | Offset | Size | Field  |                                                  |
+/// |-------:|-----:|--------|--------------------------------------------------|
+/// |      0 |    8 | magic  | `CULLETRC`                                       |
+/// |      8 |    8 | serial | of the superblock that was written with it       |
+/// |     16 |  8 n | blocks | coldest first: slot:31, protected:1, last use:32 |
+/// | 16+8 n |    8 | check  | XXH64 of the bytes before it                     |
 struct RecencyFile {
   struct Entry: Equatable {
     var slot: UInt32

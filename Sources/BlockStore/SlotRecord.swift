@@ -2,14 +2,14 @@ internal import Bytes
 
 /// What the index says about one slot; the key is the slot's number.
 ///
-/// | Offset | Size | Field        |                                                                |
-/// |-------:|-----:|--------------|----------------------------------------------------------------|
-/// |      0 |    8 | object       | identity of the object                                         |
-/// |      8 |    4 | block        | index of the block within it                                   |
-/// |     12 |    4 | epoch        | the object's epoch; with another one the slot is dead          |
-/// |     16 |    8 | sequence     | decides between two slots that claim one block: the higher wins |
-/// |     24 |    8 | checksum     | of the block's bytes, see ``BlockIdentity``                    |
-/// |     32 |    8 | packed       | start:20, byte count:21, flags:7, record check:16, low bits first |
+/// | Offset | Size | Field        |                                                            |
+/// |-------:|-----:|--------------|------------------------------------------------------------|
+/// |      0 |    8 | object       | identity of the object                                     |
+/// |      8 |    4 | block        | index of the block within it                               |
+/// |     12 |    4 | epoch        | the object's epoch; with another one the slot is dead      |
+/// |     16 |    8 | sequence     | of two slots for one block, the higher wins                |
+/// |     24 |    8 | checksum     | of the block's bytes, see ``BlockIdentity``                |
+/// |     32 |    8 | packed       | start:20, byte count:21, flags:7, check:16; low bits first |
 ///
 /// Keyed by slot, "two blocks own one slot" cannot be written down. Records never change size, so
 /// the pages an index needs are known in advance.

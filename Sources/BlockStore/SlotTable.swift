@@ -3,12 +3,12 @@ internal import Synchronization
 
 /// Finds the slot of a block: the slots' state and a sharded, open-addressed hash table over it.
 ///
-/// 40 bytes a slot, allocated once: a ``Slot``, two links and two cells of the table. A look-up takes one lock
-/// out of up to 64 and allocates nothing. Blocks are named by (handle, block index), where a handle
-/// is an object in one epoch, see ``Incarnation``.
+/// 40 bytes a slot, allocated once: a ``Slot``, two links and two cells of the table. A look-up
+/// takes one lock out of up to 64 and allocates nothing. Blocks are named by (handle, block index),
+/// where a handle is an object in one epoch, see ``Incarnation``.
 ///
-/// Only the writer thread puts blocks in; it takes them out too, and readers do so with a block that
-/// failed its checksum. Methods say "writer" where no other thread may call them.
+/// Only the writer thread puts blocks in; it takes them out too, and readers do so with a block
+/// that failed its checksum. Methods say "writer" where no other thread may call them.
 @safe
 final class SlotTable: @unchecked Sendable {
   /// A slot that a reader holds: not reused until ``unpin(_:keeping:)``.

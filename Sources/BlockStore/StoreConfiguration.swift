@@ -7,8 +7,8 @@ package struct StoreConfiguration: Hashable, Sendable {
   package static let blockByteCounts = 16 << 10...1 << 20
   /// A cache of fewer slots could not have one being written, one being culled and some in use.
   package static let slotCountMin = 16
-  /// RAM for the slots' state is taken when a cache opens: 10 GiB for this many, and slot numbers must
-  /// fit in 31 bits.
+  /// RAM for the slots' state is taken when a cache opens: 10 GiB for this many, and slot numbers
+  /// must fit in 31 bits.
   package static let slotCountMax = 1 << 28
 
   /// Room for block data; what does not fill a block is left over.

@@ -2,24 +2,24 @@ internal import Bytes
 
 /// A superblock of the data file; two are kept, at bytes 0 and 4096, and written in turn.
 ///
-/// | Offset | Size | Field      |                                                                |
-/// |-------:|-----:|------------|----------------------------------------------------------------|
-/// |      0 |    8 | magic      | `CULLETBS`                                                     |
-/// |      8 |    4 | version    | 1                                                              |
-/// |     12 |    4 | flags      | 1 CLEAN, 2 WIPE: believe nothing in the index                  |
-/// |     16 |   16 | cache uuid |                                                                |
-/// |     32 |   16 | index uuid | that of the index which belongs to this file                   |
-/// |     48 |    1 | block bits | log2 of the slot size                                          |
-/// |     49 |    6 | limits     | brun bcull bstop frun fcull fstop, percent                     |
-/// |     56 |    8 | slots      |                                                                |
-/// |     64 |   16 | boot id    | of the machine when this was written                           |
-/// |     80 |    8 | open count |                                                                |
-/// |     88 |    8 | seq floor  | an index whose last sequence number is lower has been rolled back |
-/// |     96 |    8 | serial     | the higher of two valid superblocks is the newer               |
-/// |    508 |    4 | check      | CRC-32C of the bytes before it                                 |
+/// | Offset | Size | Field      |                                                     |
+/// |-------:|-----:|------------|-----------------------------------------------------|
+/// |      0 |    8 | magic      | `CULLETBS`                                          |
+/// |      8 |    4 | version    | 1                                                   |
+/// |     12 |    4 | flags      | 1 CLEAN, 2 WIPE: believe nothing in the index       |
+/// |     16 |   16 | cache uuid |                                                     |
+/// |     32 |   16 | index uuid | that of the index which belongs to this file        |
+/// |     48 |    1 | block bits | log2 of the slot size                               |
+/// |     49 |    6 | limits     | brun bcull bstop frun fcull fstop, percent          |
+/// |     56 |    8 | slots      |                                                     |
+/// |     64 |   16 | boot id    | of the machine when this was written                |
+/// |     80 |    8 | open count |                                                     |
+/// |     88 |    8 | seq floor  | an index with a lower last sequence was rolled back |
+/// |     96 |    8 | serial     | the higher of two valid superblocks is the newer    |
+/// |    508 |    4 | check      | CRC-32C of the bytes before it                      |
 ///
-/// A superblock lies in one 512-byte sector, so a crash leaves the old one or the new one; the other
-/// copy is there for a sector that goes bad.
+/// A superblock lies in one 512-byte sector, so a crash leaves the old one or the new one; the
+/// other copy is there for a sector that goes bad.
 struct StoreHeader: Equatable, Sendable {
   static let byteCount = 512
   static let offsets: [UInt64] = [0, 4096]

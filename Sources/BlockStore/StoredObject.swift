@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// An object bound to the cache: where its blocks are read from and filled into.
 ///
-/// Nothing here fails: what cannot be read is a miss, what cannot be kept is dropped. Any thread may
-/// call anything at any time, also after the store is closed.
+/// Nothing here fails: what cannot be read is a miss, what cannot be kept is dropped. Any thread
+/// may call anything at any time, also after the store is closed.
 package final class StoredObject: Sendable {
   /// The object's size; its last block ends there.
   package let byteCount: UInt64
@@ -68,9 +68,10 @@ package final class StoredObject: Sendable {
 
   /// Takes a copy of a block, which readers find at once and the disk has within 100 ms or so.
   ///
-  /// `bytes` must be the block's valid range, all of it; anything else is dropped. While 64 MiB wait
-  /// to be written (a quarter of a small cache), the call blocks for up to 250 ms; then the block is
-  /// dropped, as it is when the object is stale, the disk is full, or culling finds no room.
+  /// `bytes` must be the block's valid range, all of it; anything else is dropped. While 64 MiB
+  /// wait to be written (a quarter of a small cache), the call blocks for up to 250 ms; then the
+  /// block is dropped, as it is when the object is stale, the disk is full, or culling finds no
+  /// room.
   package func fill(block index: UInt32, with bytes: RawSpan) {
     guard let incarnation, incarnation.isCurrent.load(ordering: .acquiring),
       validByteCount(ofBlock: index) == bytes.byteCount
@@ -81,7 +82,8 @@ package final class StoredObject: Sendable {
     core.fill(incarnation, block: index, with: bytes)
   }
 
-  /// Tells the cache of a use that a tier above answered, so that what is hot there is not cold here.
+  /// Tells the cache of a use that a tier above answered, so that what is hot there is not cold
+  /// here.
   package func noteUse(block index: UInt32) {
     guard let incarnation, incarnation.isCurrent.load(ordering: .acquiring) else { return }
     core.noteUse(incarnation, block: index)

@@ -5,8 +5,8 @@ internal import CLMDB
 /// Invariants:
 /// - Commits are synchronous: two device flushes, after which the transaction survives a power cut.
 ///   There is no option to relax that, nor to write through the map.
-/// - Read transactions belong to no thread (`MDB_NOTLS`); a write transaction begins and ends within
-///   one call on one thread. Any thread may call any method.
+/// - Read transactions belong to no thread (`MDB_NOTLS`); a write transaction begins and ends
+///   within one call on one thread. Any thread may call any method.
 /// - The file is open once in a process. LMDB loses its locks otherwise; the owner of the directory
 ///   sees to it.
 /// - A read transaction keeps every page it can see from reuse, so none outlives its closure, and
