@@ -19,8 +19,22 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "Bytes", swiftSettings: house),
     .target(name: "Linux", dependencies: ["Bytes", "CLinux"], swiftSettings: house),
+    .target(name: "FUSEProtocol", dependencies: ["Bytes"], swiftSettings: house),
+    .target(
+      name: "FUSEServer", dependencies: ["Bytes", "FUSEProtocol", "Linux"], swiftSettings: house),
+    .systemLibrary(name: "CTestSupport", path: "Tests/CTestSupport"),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testing),
     .testTarget(
       name: "BytesTests", dependencies: ["Bytes", "TestSupport"], swiftSettings: testing),
+    .testTarget(
+      name: "FUSEProtocolTests",
+      dependencies: ["Bytes", "CTestSupport", "FUSEProtocol", "TestSupport"],
+      swiftSettings: testing),
+    .testTarget(
+      name: "FUSEServerTests",
+      dependencies: [
+        "Bytes", "CTestSupport", "FUSEProtocol", "FUSEServer", "Linux", "TestSupport",
+      ],
+      swiftSettings: testing),
   ]
 )

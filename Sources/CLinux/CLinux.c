@@ -25,3 +25,21 @@ int cullet_receive_descriptor(int socket) {
   memcpy(&descriptor, CMSG_DATA(part), sizeof descriptor);
   return descriptor;
 }
+
+static void ignore_interrupt(int signal) { (void)signal; }
+
+static void install_interrupt_handler(void) {
+  struct sigaction action = {.sa_handler = ignore_interrupt};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGURG, &action, NULL);
+}
+
+void cullet_accept_interrupts(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, install_interrupt_handler);
+  /* A thread started from one of libdispatch's inherits a mask that blocks nearly everything. */
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGURG);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}

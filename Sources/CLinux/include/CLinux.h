@@ -61,6 +61,11 @@ static inline int cullet_ioctl_u32(int fd, unsigned long request, unsigned int *
 static const unsigned long cullet_FUSE_DEV_IOC_CLONE = FUSE_DEV_IOC_CLONE;
 static const long cullet_UTIME_OMIT = UTIME_OMIT;
 
+/* Interruption of a thread's blocking call: a signal whose handler does nothing, without SA_RESTART.
+ * SIGURG, because its default is to be ignored: a stray one cannot end the process. */
+void cullet_accept_interrupts(void);
+static inline int cullet_interrupt(pthread_t thread) { return pthread_kill(thread, SIGURG); }
+
 /* wait(2) status macros. */
 static inline int cullet_exited(int status) { return WIFEXITED(status); }
 static inline int cullet_exit_status(int status) { return WEXITSTATUS(status); }
@@ -70,5 +75,6 @@ static inline int cullet_exit_status(int status) { return WEXITSTATUS(status); }
 int cullet_receive_descriptor(int socket);
 
 extern char **environ;
+static inline char **cullet_environment(void) { return environ; }
 
 #endif
