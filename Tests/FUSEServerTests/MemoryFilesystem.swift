@@ -21,7 +21,7 @@ final class MemoryFilesystem: Filesystem {
   /// Node N is at index N - 1.
   let files: [File]
   private let byName: [[[UInt8]: Int]]
-  /// Called by every read, before it reads.
+  /// Called by every read of a file or an extended attribute, before it reads.
   let onRead: @Sendable (NodeID) throws(Errno) -> Void
   let counts = Lock([String: Int]())
 
@@ -90,7 +90,7 @@ final class MemoryFilesystem: Filesystem {
     count(listing.wantsAttributes ? "listPlus" : "list")
     let file = try file(node)
     let parent = NodeID(rawValue: UInt64(file.parent + 1))
-    var position = Int(cookie)
+    guard var position = Int(exactly: cookie), position <= file.children.count + 2 else { return }
     if position == 0 {
       let fits = listing.append(
         name: [UInt8(ascii: ".")].rawSpan, node: node, type: .directory, nextCookie: 1)
@@ -118,6 +118,7 @@ final class MemoryFilesystem: Filesystem {
   }
 
   func extendedAttribute(_ name: RawSpan, of node: NodeID) throws(Errno) -> [UInt8]? {
+    try onRead(node)
     let name = String(decoding: name.copyBytes(), as: UTF8.self)
     return try file(node).attributes.first { $0.name == name }?.value
   }
