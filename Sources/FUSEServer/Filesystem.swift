@@ -29,6 +29,9 @@ package protocol Filesystem: AnyObject, Sendable {
   ) throws(Errno)
 
   /// The value of an extended attribute, or nil when the node has none of that name.
+  ///
+  /// The kernel keeps neither answer, and ls(1) asks for each file. A filesystem that has no
+  /// attributes anywhere should throw `.notImplemented`, and is not asked again.
   func extendedAttribute(_ name: RawSpan, of node: NodeID) throws(Errno) -> [UInt8]?
 
   /// The names of the node's extended attributes, with their namespace prefix.

@@ -70,7 +70,10 @@ enum MountHelper {
         .mountInUse
       } else if complaint.contains("device not found") {
         .deviceMissing
-      } else if complaint.contains("ermission denied") || complaint.contains("no write access") {
+      } else if complaint.contains("ermission denied") || complaint.contains("no write access")
+        // Mounted, as the caller has seen, but not by this user.
+        || complaint.contains("not found in")
+      {
         .permissionDenied
       } else {
         .helperFailed

@@ -24,7 +24,8 @@ package struct Negotiation: Equatable {
     guard request.major == InitReply.major, request.minor >= InitReply.oldestMinor else {
       return nil
     }
-    let flags = request.flags.intersection(Self.wanted)
+    var flags = request.flags.intersection(Self.wanted)
+    if options.listsAttributesAlways { flags.remove(.readDirectoryPlusAutomatic) }
     handleless =
       options.handleless && flags.isSuperset(of: [.noOpenSupport, .noOpenDirectorySupport])
     reply = InitReply(

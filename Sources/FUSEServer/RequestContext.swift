@@ -23,8 +23,8 @@ package final class RequestContext: Sendable {
   }
 
   /// Runs `body` with this context as the calling thread's.
-  func adopt(_ body: () -> Void) {
-    Self.ofThread.withValue(self, body)
+  func adopt<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+    try Self.ofThread.withValue(self, body)
   }
 
   /// Notes that the thread begins with the request `unique`.

@@ -10,49 +10,61 @@ final class Worker: Sendable {
   /// At least the kernel's minimum of 8 KiB; more only makes FORGET batches larger.
   static let requestByteCountMax = 32 << 10
 
-  let context: RequestContext
+  /// What a read from the device came to.
+  enum Receipt {
+    case message(byteCount: Int)
+    /// The wait was interrupted, or the caller gave up between the queue and our buffer.
+    case nothing
+    /// The mount is gone.
+    case end
+    case failure(Errno)
+  }
+
+  let context = RequestContext()
   let requestCount = Atomic<UInt64>(0)
   let failureCount = Atomic<UInt64>(0)
   let lostReplyCount = Atomic<UInt64>(0)
 
-  init(context: RequestContext) {
-    self.context = context
-  }
-
-  /// Serves `device` until it ends or `isStopping`; the request at hand is finished first.
+  /// Serves `device` until it ends or `crew` stops; the request at hand is finished first.
   func serve(
-    _ device: FUSEDevice, _ dispatcher: Dispatcher, isStopping: () -> Bool
+    _ device: FUSEDevice, _ dispatcher: Dispatcher, _ crew: Crew
   ) throws(FUSEError) {
     var request = AlignedBuffer(byteCount: Self.requestByteCountMax)
-    var reply = AlignedBuffer(
-      byteCount: Dispatcher.payloadOffset + ServingOptions.readByteCountMax)
-    while !isStopping() {
-      guard let byteCount = try Self.receive(from: device, into: &request) else { return }
-      if byteCount == 0 { continue }
-      var target = reply.mutableBytes
-      let answer = dispatcher.answer(
-        request.bytes.extracting(first: byteCount), in: &target, context: context)
-      requestCount.add(1, ordering: .relaxed)
-      if answer.errorNumber != 0 { failureCount.add(1, ordering: .relaxed) }
-      guard let range = answer.reply else { continue }
-      send(reply.bytes.extracting(range), to: device)
+    // Most of it is touched only by a thread that gets a large READ.
+    var reply = try FUSEError.naming("") { () throws(SystemError) in
+      try MappedBuffer(byteCount: Dispatcher.payloadOffset + ServingOptions.readByteCountMax)
+    }
+    try context.adopt { () throws(FUSEError) in
+      while !crew.isStopping {
+        crew.beginWaiting()
+        let receipt = Self.receive(from: device, into: &request)
+        crew.endWaiting()
+        switch receipt {
+        case .message(let byteCount):
+          var target = reply.mutableBytes
+          let answer = dispatcher.answer(
+            request.bytes.extracting(first: byteCount), in: &target, context: context)
+          requestCount.add(1, ordering: .relaxed)
+          if answer.errorNumber != 0 { failureCount.add(1, ordering: .relaxed) }
+          if let range = answer.reply { send(reply.bytes.extracting(range), to: device) }
+        case .nothing: continue
+        case .end: return
+        case .failure(let errno): throw FUSEError(.system(errno), detail: "reading /dev/fuse")
+        }
+      }
     }
   }
 
-  /// The size of the next request, zero when there was none to be had just now, or nil when the
-  /// mount is gone.
-  static func receive(
-    from device: FUSEDevice, into buffer: inout AlignedBuffer
-  ) throws(FUSEError) -> Int? {
+  /// Waits for a request and puts it into `buffer`.
+  static func receive(from device: FUSEDevice, into buffer: inout AlignedBuffer) -> Receipt {
     do throws(Errno) {
       var target = buffer.mutableBytes
-      return try device.descriptor.readMessage(into: &target)
+      return .message(byteCount: try device.descriptor.readMessage(into: &target))
     } catch {
       switch error {
-      // ENOENT: the caller gave up between the queue and our buffer.
-      case .interrupted, .noSuchFile, .tryAgain: return 0
-      case .noSuchDevice, .connectionAborted: return nil
-      default: throw FUSEError(.system(error), detail: "reading /dev/fuse")
+      case .interrupted, .noSuchFile, .tryAgain: return .nothing
+      case .noSuchDevice, .connectionAborted: return .end
+      default: return .failure(error)
       }
     }
   }

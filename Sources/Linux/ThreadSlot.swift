@@ -21,11 +21,15 @@ package final class ThreadSlot<Value: AnyObject>: Sendable {
   }
 
   /// Runs `body` while ``value`` is `value` on the calling thread.
-  package func withValue(_ value: Value, _ body: () -> Void) {
+  package func withValue<Failure: Error>(
+    _ value: Value, _ body: () throws(Failure) -> Void
+  ) throws(Failure) {
     unsafe pthread_setspecific(key, Unmanaged.passUnretained(value).toOpaque())
-    body()
-    pthread_setspecific(key, nil)
-    // The slot does not hold it.
-    extendLifetime(value)
+    defer {
+      pthread_setspecific(key, nil)
+      // The slot does not hold it.
+      extendLifetime(value)
+    }
+    try body()
   }
 }

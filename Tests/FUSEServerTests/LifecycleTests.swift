@@ -28,8 +28,8 @@ struct LifecycleTests {
       state.wait { $0.isOpen ? () : nil }
     }
 
-    func awaitArrival() {
-      state.wait { $0.arrived > 0 ? () : nil }
+    func awaitArrivals(_ count: Int = 1) {
+      state.wait { $0.arrived >= count ? () : nil }
     }
 
     func open() {
@@ -121,7 +121,7 @@ struct LifecycleTests {
       let data = try? Data(contentsOf: URL(filePath: path))
       count.withLock { $0 = data?.count ?? -1 }
     }
-    gate.awaitArrival()
+    gate.awaitArrivals()
     #expect(throws: FUSEError(.mountInUse, path: directory.path)) {
       try Mount.unmount(directory.path)
     }
@@ -151,13 +151,34 @@ struct LifecycleTests {
       close(descriptor)
       first.withLock { $0 = Array(bytes.prefix(max(0, count))) }
     }
-    gate.awaitArrival()
+    gate.awaitArrivals()
     session.stop()
     gate.open()
     reader.join()
     thread.join()
     #expect(first.withLock { $0 } == [UInt8](repeating: 7, count: 10))
     #expect(session.counts.lostReplyCount == 0)
+  }
+
+  @Test func `reads that wait for long do not keep others waiting`() throws {
+    let gate = Gate()
+    let files = 12
+    var tree = TreeBuilder()
+    for index in 0..<files { tree.add("file\(index)", .init(mode: 0o100644, data: [7])) }
+    let filesystem = MemoryFilesystem(tree.files) { _ in gate.pass() }
+    let options = ServingOptions(threadCount: 2, threadCountMax: files + 1)
+    try withMount(of: filesystem, options: options) { root, _ in
+      let readers = try (0..<files).map { index in
+        try Thread(name: "reader") {
+          _ = try? Data(contentsOf: URL(filePath: "\(root)/file\(index)"))
+        }
+      }
+      // All are under way at once, although none has been answered.
+      gate.awaitArrivals(files)
+      #expect(probe(root).rawValue == 0)
+      gate.open()
+      for reader in readers { reader.join() }
+    }
   }
 
   @Test func `an interrupted caller is known to the filesystem, and to nobody else`() throws {
@@ -185,7 +206,7 @@ struct LifecycleTests {
           outcome.withLock { $0 = errno }
         }
       }
-      arrived.awaitArrival()
+      arrived.awaitArrivals()
       reader.interrupt()
       reader.join()
       #expect(outcome.withLock { $0 } == .interrupted)

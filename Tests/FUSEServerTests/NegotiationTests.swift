@@ -31,6 +31,11 @@ import Testing
     #expect(negotiate(flags: [.posixACL, .asyncRead])?.reply.flags == [.asyncRead])
   }
 
+  @Test func `attributes with every listing are had by not leaving it to the kernel`() {
+    let flags = negotiate(options: ServingOptions(listsAttributesAlways: true))?.reply.flags
+    #expect(flags == Negotiation.wanted.subtracting(.readDirectoryPlusAutomatic))
+  }
+
   @Test func `opens need handles when the kernel does not know better`() {
     #expect(negotiate()?.handleless == true)
     #expect(negotiate(flags: Self.all.subtracting(.noOpenSupport))?.handleless == false)
