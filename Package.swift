@@ -22,18 +22,17 @@ let package = Package(
     .target(name: "FUSEProtocol", dependencies: ["Bytes"], swiftSettings: house),
     .target(
       name: "FUSEServer", dependencies: ["Bytes", "FUSEProtocol", "Linux"], swiftSettings: house),
-    .systemLibrary(name: "CTestSupport", path: "Tests/CTestSupport"),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testing),
     .testTarget(
       name: "BytesTests", dependencies: ["Bytes", "TestSupport"], swiftSettings: testing),
     .testTarget(
       name: "FUSEProtocolTests",
-      dependencies: ["Bytes", "CTestSupport", "FUSEProtocol", "TestSupport"],
+      dependencies: ["Bytes", "CLinux", "FUSEProtocol", "TestSupport"],
       swiftSettings: testing),
     .testTarget(
       name: "FUSEServerTests",
       dependencies: [
-        "Bytes", "CTestSupport", "FUSEProtocol", "FUSEServer", "Linux", "TestSupport",
+        "Bytes", "CLinux", "FUSEProtocol", "FUSEServer", "Linux", "TestSupport",
       ],
       swiftSettings: testing),
   ]

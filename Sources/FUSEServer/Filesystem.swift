@@ -17,8 +17,9 @@ package protocol Filesystem: AnyObject, Sendable {
 
   /// Reads from `offset` into `target`, page-aligned memory that is sent as it is.
   ///
-  /// Returns the bytes read, fewer than fit only at the end of the file. A long wait may look at
-  /// ``RequestContext/isInterrupted`` and give up with EINTR.
+  /// Returns the bytes read, fewer than fit only at the end of the file: the kernel takes a short
+  /// read for the end, fills up with zeros and shrinks the file. What cannot be had is an error. A
+  /// long wait may look at ``RequestContext/isInterrupted`` and give up with EINTR.
   func read(
     _ node: NodeID, at offset: UInt64, into target: inout MutableRawSpan
   ) throws(Errno) -> Int

@@ -1,4 +1,4 @@
-import CTestSupport
+import CLinux
 import FUSEProtocol
 import Testing
 

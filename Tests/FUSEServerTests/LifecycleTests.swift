@@ -1,5 +1,5 @@
 import Bytes
-import CTestSupport
+import CLinux
 import FUSEProtocol
 import FUSEServer
 import Foundation

@@ -3,8 +3,14 @@
 #ifndef CULLET_CLINUX_H
 #define CULLET_CLINUX_H
 
+/* These two define types that differ by _GNU_SOURCE, and Swift's own modules have them without:
+ * the importer refuses two definitions of one type. So they come first, and plain. */
 #ifndef _GNU_SOURCE
+#include <sys/select.h>
+#include <sys/resource.h>
+#undef _FEATURES_H
 #define _GNU_SOURCE 1
+#include <features.h>
 #endif
 
 #include <dirent.h>
