@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -55,6 +56,13 @@ static inline int cullet_fcntl_int(int fd, int command, int argument) {
 }
 static inline int cullet_ioctl_u32(int fd, unsigned long request, unsigned int *argument) {
   return ioctl(fd, request, argument);
+}
+
+/* openat2(2) has no C library function. */
+static inline int cullet_openat_beneath(int directory, const char *path, int flags) {
+  struct open_how how = {.flags = (unsigned long long)flags,
+                         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
 /* Computed macros. */
