@@ -78,7 +78,8 @@ extension HTTPDate: CustomStringConvertible {
     let year = era * 400 + yearOfEra + (month <= 2 ? 1 : 0)
     let weekday = (days + 3).dividedDown(by: 7).remainder
     let day = dayOfYear - (153 * marchMonth + 2) / 5 + 1
-    let date = "\(Self.weekdays[Int(weekday)]), \(Self.padded(day, 2)) "
+    let date =
+      "\(Self.weekdays[Int(weekday)]), \(Self.padded(day, 2)) "
       + "\(Self.months[Int(month) - 1]) \(Self.padded(year, 4))"
     let time = [second / 3600, second / 60 % 60, second % 60].map { Self.padded($0, 2) }
     return "\(date) \(time.joined(separator: ":")) GMT"

@@ -44,7 +44,8 @@ package enum OriginServer {
     } catch let error as IOError {
       throw OriginServerError(
         .cannotListen,
-        "cannot listen on \(configuration.host):\(configuration.port): \(Errno(rawValue: error.errnoCode))")
+        "cannot listen on \(configuration.host):\(configuration.port): \(Errno(rawValue: error.errnoCode))"
+      )
     }
   }
 }

@@ -42,7 +42,9 @@ package final class HTTPConnections: Sendable {
     requestsPerHost = limits.requestsPerHost
   }
 
-  /// Closes every connection; nothing may use this object afterwards. Only for those not shared.
+  /// Closes every connection; nothing may use this object afterwards.
+  ///
+  /// Only for those that are not ``shared``.
   package func shutDown() async throws {
     try await client.shutdown()
   }

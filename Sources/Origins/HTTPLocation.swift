@@ -78,8 +78,10 @@ package struct HTTPLocation: Hashable, Sendable {
     return "\(isSecure ? "https" : "http")://\(host)\(isDefault ? "" : ":\(port)")"
   }
 
-  /// Where a redirect from here to `reference` leads; nil when Cullet does not go there: another
-  /// scheme, or from https down to http. Credentials are kept within the same origin only.
+  /// Where a redirect from here to `reference` leads.
+  ///
+  /// Nil when Cullet does not go there: another scheme, or from https down to http. Credentials
+  /// are kept within the same origin only.
   package func following(_ reference: String) -> HTTPLocation? {
     let text: String
     if reference.contains("://") {
@@ -90,7 +92,8 @@ package struct HTTPLocation: Hashable, Sendable {
       text = origin + reference
     } else {
       let path = target.prefix { $0 != "?" }
-      let base = reference.hasPrefix("?") ? path : path[...(path.lastIndex(of: "/") ?? path.startIndex)]
+      let base =
+        reference.hasPrefix("?") ? path : path[...(path.lastIndex(of: "/") ?? path.startIndex)]
       text = origin + base + reference
     }
     guard let next = try? HTTPLocation(parsing: text), next.isSecure || !isSecure else {

@@ -139,7 +139,8 @@ package struct ResponseCheck: Sendable {
     guard encoding.isEmpty || encoding == "identity" else {
       throw verdict(
         .unsupported,
-        "served with Content-Encoding \(quoted(encoding)); have the origin serve it as it is stored")
+        "served with Content-Encoding \(quoted(encoding)); have the origin serve it as it is stored"
+      )
     }
   }
 

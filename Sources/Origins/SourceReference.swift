@@ -68,7 +68,8 @@ package enum SourceReference: Hashable, Sendable {
     guard path.hasPrefix("/") else {
       throw SourceError(.malformed, "\(text): a file URL has three slashes: file:///path")
     }
-    guard let bytes = PercentEncoding.decode(path), let decoded = String(validating: bytes, as: UTF8.self)
+    guard let bytes = PercentEncoding.decode(path),
+      let decoded = String(validating: bytes, as: UTF8.self)
     else {
       throw SourceError(.malformed, "\(text): the path has a malformed % escape")
     }

@@ -18,7 +18,9 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   package let code: Code
-  /// One line for people: which object, what happened, what to do. Never holds credentials.
+  /// One line for people: which object, what happened, what to do.
+  ///
+  /// Never holds credentials.
   package let message: String
 
   package init(_ code: Code, _ message: String) {

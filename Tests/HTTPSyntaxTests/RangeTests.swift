@@ -4,10 +4,11 @@ import TestSupport
 import Testing
 
 @Suite struct RangeTests {
-  @Test(arguments: [
-    ("bytes 0-0/10", 0, 1, 10), ("bytes 5-9/10", 5, 5, 10), (" Bytes  2-3 / 4 ", 2, 2, 4),
-    ("bytes 2-3/*", 2, 2, nil),
-  ] as [(String, UInt64, UInt64, UInt64?)])
+  @Test(
+    arguments: [
+      ("bytes 0-0/10", 0, 1, 10), ("bytes 5-9/10", 5, 5, 10), (" Bytes  2-3 / 4 ", 2, 2, 4),
+      ("bytes 2-3/*", 2, 2, nil),
+    ] as [(String, UInt64, UInt64, UInt64?)])
   func `reads a Content-Range`(text: String, offset: UInt64, count: UInt64, total: UInt64?) throws {
     let range = try #require(ByteRange(offset: offset, byteCount: count))
     #expect(ContentRange(parsing: text) == .part(range, total: total))
@@ -27,10 +28,11 @@ import Testing
     #expect(ContentRange(parsing: text) == nil)
   }
 
-  @Test(arguments: [
-    ("bytes=0-0", 0, 1), ("bytes=5-", 5, 5), ("bytes=5-100", 5, 5), ("bytes=-3", 7, 3),
-    ("bytes=-30", 0, 10), ("bytes=9-9", 9, 1),
-  ] as [(String, UInt64, UInt64)])
+  @Test(
+    arguments: [
+      ("bytes=0-0", 0, 1), ("bytes=5-", 5, 5), ("bytes=5-100", 5, 5), ("bytes=-3", 7, 3),
+      ("bytes=-30", 0, 10), ("bytes=9-9", 9, 1),
+    ] as [(String, UInt64, UInt64)])
   func `a range request means these bytes of ten`(text: String, offset: UInt64, count: UInt64) {
     let range = RangeRequest(parsing: text)?.resolved(total: 10)
     #expect(range == ByteRange(offset: offset, byteCount: count))
@@ -42,8 +44,10 @@ import Testing
     #expect(request.resolved(total: 10) == nil)
   }
 
-  @Test(arguments: ["", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=0-1,3-4", "bytes=5-4",
-    "lines=0-1", "bytes=0-99999999999999999999", "bytes=--1"])
+  @Test(arguments: [
+    "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=0-1,3-4", "bytes=5-4",
+    "lines=0-1", "bytes=0-99999999999999999999", "bytes=--1",
+  ])
   func `other range requests are ignored`(text: String) {
     #expect(RangeRequest(parsing: text) == nil)
   }

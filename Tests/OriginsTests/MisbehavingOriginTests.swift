@@ -188,8 +188,11 @@ import Testing
     let error = await code { () async throws(OriginError) in
       _ = try await origin.read(range(0, 5), of: version)
     }
-    #expect(error == .changed(ObjectVersion(
-      byteCount: 1000, entityTag: #"W/"v1""#, lastModified: "Mon, 07 Nov 1994 08:49:37 GMT")))
+    #expect(
+      error
+        == .changed(
+          ObjectVersion(
+            byteCount: 1000, entityTag: #"W/"v1""#, lastModified: "Mon, 07 Nov 1994 08:49:37 GMT")))
   }
 
   @Test func `a validator that is left out is no proof`() async throws {
@@ -217,10 +220,11 @@ import Testing
       await code { () async throws(OriginError) in _ = try await origin.version() } == .unsupported)
   }
 
-  @Test(arguments: [
-    (404, .notFound), (410, .notFound), (401, .forbidden), (403, .forbidden),
-    (400, .unsupported), (304, .malformed), (302, .malformed),
-  ] as [(Int, OriginError.Code)])
+  @Test(
+    arguments: [
+      (404, .notFound), (410, .notFound), (401, .forbidden), (403, .forbidden),
+      (400, .unsupported), (304, .malformed), (302, .malformed),
+    ] as [(Int, OriginError.Code)])
   func `a final status ends the operation at once`(status: Int, expected: OriginError.Code)
     async throws
   {
@@ -241,7 +245,9 @@ import Testing
     #expect(server.requests[1].connection == 0, "an error's connection is used again")
   }
 
-  @Test(arguments: [408, 429, 500, 503]) func `a passing trouble is retried with back-off`(status: Int)
+  @Test(arguments: [408, 429, 500, 503]) func `a passing trouble is retried with back-off`(
+    status: Int
+  )
     async throws
   {
     let server = try ScriptedServer { request in
@@ -330,7 +336,8 @@ import Testing
     #expect(origin.statistics.failures == 0)
   }
 
-  @Test func `a redirect is followed, remembered, and asked for again when it fails`() async throws {
+  @Test func `a redirect is followed, remembered, and asked for again when it fails`() async throws
+  {
     let target = try ScriptedServer { request in
       request.index == 2 ? .init(403) : Self.object.reply(to: request)
     }
@@ -360,9 +367,10 @@ import Testing
     #expect(server.requests.count == 6)
   }
 
-  @Test(arguments: [
-    (416, ["Content-Range": "bytes */0"]), (200, ["ETag": #""v1""#]),
-  ] as [(Int, [String: String])])
+  @Test(
+    arguments: [
+      (416, ["Content-Range": "bytes */0"]), (200, ["ETag": #""v1""#]),
+    ] as [(Int, [String: String])])
   func `an empty object has a version`(status: Int, fields: [String: String]) async throws {
     let server = try ScriptedServer { _ in .init(status, fields) }
     let origin = try OriginFixture(server.address).origin

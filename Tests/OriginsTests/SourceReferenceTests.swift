@@ -52,12 +52,13 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("https://a/x/y?q", "z", "https://a/x/z"), ("https://a/x/y?q", "/z", "https://a/z"),
-    ("https://a/x/y?q", "?r", "https://a/x/y?r"), ("https://a/x", "//b/y", "https://b/y"),
-    ("http://a/x", "https://b:8/y", "https://b:8/y"), ("https://a/x", "http://a/x", nil),
-    ("http://a/x", "ftp://a/x", nil),
-  ] as [(String, String, String?)])
+  @Test(
+    arguments: [
+      ("https://a/x/y?q", "z", "https://a/x/z"), ("https://a/x/y?q", "/z", "https://a/z"),
+      ("https://a/x/y?q", "?r", "https://a/x/y?r"), ("https://a/x", "//b/y", "https://b/y"),
+      ("http://a/x", "https://b:8/y", "https://b:8/y"), ("https://a/x", "http://a/x", nil),
+      ("http://a/x", "ftp://a/x", nil),
+    ] as [(String, String, String?)])
   func `a redirect leads there`(from: String, to: String, expected: String?) throws {
     #expect(try HTTPLocation(parsing: from).following(to)?.name == expected)
   }
