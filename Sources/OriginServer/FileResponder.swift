@@ -36,17 +36,17 @@ struct FileResponder: HTTPResponder {
     guard path.hasPrefix("/"), let name = PercentEncoding.decode(path.dropFirst()) else {
       return plain(.badRequest, request)
     }
-    let item = try await NIOThreadPool.singleton.runIfActive { [shelf] in
-      shelf.item(at: FileName(name))
-    }
-    switch item {
-    case .file(let file):
-      return answer(request, file, cut: mishap == .cut)
-    case .listing(let names):
-      let html = IndexPage(path: path, names: names).html
-      return text(.ok, html, "text/html; charset=utf-8", request)
-    case nil:
-      return plain(.notFound, request)
+    // Files may block, and the threads of tasks must not.
+    return try await NIOThreadPool.singleton.runIfActive {
+      switch shelf.item(at: FileName(name)) {
+      case .file(let file):
+        return answer(request, file, cut: mishap == .cut)
+      case .listing(let names):
+        let html = IndexPage(path: path, names: names).html
+        return text(.ok, html, "text/html; charset=utf-8", request)
+      case nil:
+        return plain(.notFound, request)
+      }
     }
   }
 
@@ -90,6 +90,14 @@ struct FileResponder: HTTPResponder {
       log(request, status, 0)
       return Response(status: status, headers: fields)
     }
+    // A small body goes out with its head, from the thread that opened the file.
+    if !cut, bandwidth == nil, range.byteCount <= UInt64(ServedFile.pieceByteCount) {
+      guard let body = file.read(byteCount: Int(range.byteCount), at: range.offset) else {
+        return plain(.serviceUnavailable, request)
+      }
+      log(request, status, range.byteCount)
+      return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: body))
+    }
     let end = cut ? range.offset + range.byteCount / 2 : range.end
     let body = ResponseBody(contentLength: Int(range.byteCount)) { writer in
       var offset = range.offset
@@ -97,9 +105,11 @@ struct FileResponder: HTTPResponder {
         while offset < end {
           let count = min(
             Int(end - offset), bandwidth?.pieceByteCount ?? ServedFile.pieceByteCount)
-          let piece = try await file.read(byteCount: count, at: offset)
-          // Before a piece goes out, for what was sent cannot be taken back.
-          guard piece.readableBytes == count, file.isUnchanged() else { throw CutOff() }
+          let place = offset
+          let piece = try await NIOThreadPool.singleton.runIfActive {
+            file.read(byteCount: count, at: place)
+          }
+          guard let piece else { throw CutOff() }
           try await bandwidth?.send(count)
           try await writer.write(piece)
           offset += UInt64(count)

@@ -2,12 +2,11 @@ internal import Bytes
 internal import HTTPSyntax
 internal import Linux
 internal import NIOCore
-internal import NIOPosix
 
 /// An open file whose bytes and validators belong together.
 ///
 /// The validators are those of the open file, so a file replaced by another keeps being served
-/// whole; one that is written in place is noticed by ``isUnchanged()``.
+/// whole; one that is written in place is noticed by ``read(byteCount:at:)``.
 final class ServedFile: Sendable {
   /// The most of a body that is in memory at once.
   static let pieceByteCount = 131_072
@@ -34,16 +33,13 @@ final class ServedFile: Sendable {
     HTTPDate(secondsSinceEpoch: status.modifiedAt / 1_000_000_000)
   }
 
-  /// The bytes at `offset`, `byteCount` of them, read on a thread that may block.
-  func read(byteCount: Int, at offset: UInt64) async throws -> ByteBuffer {
-    try await NIOThreadPool.singleton.runIfActive { [self] in
-      let bytes = try descriptor.read(byteCount: byteCount, at: offset)
-      return ByteBuffer(bytes: bytes)
-    }
-  }
-
-  /// Whether the file is still the one that the validators describe.
-  func isUnchanged() -> Bool {
-    (try? descriptor.status()) == status
+  /// The bytes at `offset`, `byteCount` of them, or nil when the validators no longer hold.
+  ///
+  /// Blocks, so it is not for the threads of tasks.
+  func read(byteCount: Int, at offset: UInt64) -> ByteBuffer? {
+    guard let bytes = try? descriptor.read(byteCount: byteCount, at: offset),
+      bytes.count == byteCount, (try? descriptor.status()) == status
+    else { return nil }
+    return ByteBuffer(bytes: bytes)
   }
 }

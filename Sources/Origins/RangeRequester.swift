@@ -188,6 +188,11 @@ final class RangeRequester: Sendable {
     if error is CancellationError || error as? HTTPClientError == .cancelled || Task.isCancelled {
       return .cancelled
     }
+    if TransportFailure.isUntrusted(error) {
+      return check.verdict(
+        .unavailable,
+        "its TLS certificate is not trusted here; add its authority to those of this machine")
+    }
     return .transient(reason: TransportFailure.reason(for: error))
   }
 }

@@ -97,7 +97,7 @@ package struct ResponseCheck: Sendable {
     case 300...399:
       verdict(.malformed, "status \(head.status) without a place to go on")
     default:
-      verdict(.unsupported, "status \(head.status) for a plain range request")
+      verdict(.unsupported, "status \(head.status) for a plain range request; check the address")
     }
   }
 

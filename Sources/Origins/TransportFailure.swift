@@ -2,6 +2,7 @@ internal import AsyncHTTPClient
 internal import Linux
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 
 /// Says in a few words why no complete answer came, from whatever the network stack threw.
 enum TransportFailure {
@@ -12,8 +13,16 @@ enum TransportFailure {
     case let error as IOError: Errno(rawValue: error.errnoCode).description.lowercasedFirst
     case is SocketAddressError: "the host name is not known"
     case is ChannelError: "the connection was cut"
+    case is NIOSSLError: "the TLS handshake failed (perhaps the origin speaks http only)"
     default: "the connection failed (\(firstLine(String(describing: error))))"
     }
+  }
+
+  /// Whether the other side's certificate was refused, which no further attempt changes.
+  static func isUntrusted(_ error: any Error) -> Bool {
+    guard case .handshakeFailed(let cause)? = error as? NIOSSLError else { return false }
+    // BoringSSL's reason is in the text alone.
+    return String(describing: cause).contains("CERTIFICATE_VERIFY_FAILED")
   }
 
   private static func reason(for error: HTTPClientError) -> String {

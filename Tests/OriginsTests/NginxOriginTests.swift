@@ -81,4 +81,45 @@ struct NginxOriginTests {
     #expect(
       await code { () async throws(OriginError) in _ = try await stranger.version() } == .forbidden)
   }
+
+  @Test(.enabled(if: OpenSSL.isInstalled, "openssl is not installed"))
+  func `a certificate that nobody vouches for is refused at once`() async throws {
+    let directory = try TemporaryDirectory()
+    try directory.write([1, 2, 3], to: "image")
+    try OpenSSL.makeCertificate(in: directory)
+    let port = try freeLoopbackPort()
+    let nginx = try await NginxServer(
+      root: directory.path,
+      extra: """
+        listen 127.0.0.1:\(port) ssl;
+        ssl_certificate \(directory.file("certificate"));
+        ssl_certificate_key \(directory.file("key"));
+        """)
+    let fixture = try OriginFixture("https://127.0.0.1:\(port)")
+    let error = await #expect(throws: OriginError.self) { try await fixture.origin.version() }
+    #expect(error?.code == .unavailable)
+    #expect(error?.message.contains("certificate") == true)
+    #expect(fixture.clock.sleeps.isEmpty)
+    withExtendedLifetime(nginx) {}
+  }
+}
+
+private enum OpenSSL {
+  private static let executable = "/usr/bin/openssl"
+
+  static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: executable) }
+
+  /// Writes a self-signed `certificate` and its `key`.
+  static func makeCertificate(in directory: TemporaryDirectory) throws {
+    let process = Process()
+    process.executableURL = URL(filePath: executable)
+    process.arguments = [
+      "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+      "-subj", "/CN=localhost", "-days", "2", "-out", directory.file("certificate"),
+      "-keyout", directory.file("key"),
+    ]
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+  }
 }

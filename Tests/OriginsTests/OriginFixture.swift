@@ -62,6 +62,10 @@ struct ScriptedObject: Sendable {
   var entityTag: String? = #""v1""#
   var lastModified: String? = nil
 
+  /// A thousand bytes under the tag "v1".
+  static let thousand = ScriptedObject(bytes: (0..<1000).map { UInt8($0 % 251) })
+  static let thousandVersion = ObjectVersion(byteCount: 1000, entityTag: #""v1""#)
+
   /// The right answer to `request`.
   func reply(to request: ScriptedServer.Request) -> ScriptedServer.Reply {
     if let condition = request.fields["if-match"], condition != entityTag { return .init(412) }

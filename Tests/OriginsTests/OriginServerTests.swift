@@ -178,6 +178,22 @@ import Testing
     #expect(Set(try await fates(1)) == [503, 500])
   }
 
+  @Test func `a signal ends the server once the answer under way is complete`() async throws {
+    await #expect(processExitsWith: .success) {
+      let directory = try TemporaryDirectory()
+      try directory.write([UInt8](repeating: 7, count: 1000), to: "image")
+      var configuration = OriginServerConfiguration(paths: [directory.path])
+      configuration.stopsOnSignals = true
+      configuration.latency = .milliseconds(100)
+      let server = try await RunningServer(configuration)
+      async let response = server.exchange("/image")
+      try await Task.sleep(for: .milliseconds(30))
+      kill(getpid(), SIGTERM)
+      guard try await response.body.count == 1000 else { exit(3) }
+      try await server.wait()
+    }
+  }
+
   @Test func `a large file passes through in pieces, and each request is logged`() async throws {
     let directory = try TemporaryDirectory()
     var random = SeededGenerator(for: "large file")

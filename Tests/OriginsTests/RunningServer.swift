@@ -35,6 +35,11 @@ final class RunningServer: Sendable {
   /// Every request whose answer has ended.
   var served: [ServedRequest] { log.all }
 
+  /// Waits until the server has stopped by itself.
+  func wait() async throws {
+    try await task.value
+  }
+
   /// Stops the server and waits until it has.
   func stop() async throws {
     task.cancel()

@@ -62,6 +62,27 @@ import Testing
     #expect(changes > 0)
   }
 
+  @Test func `a trickle is given up on when the time is over`() async throws {
+    let directory = try TemporaryDirectory()
+    try directory.write([UInt8](repeating: 7, count: 100_000), to: "image")
+    var configuration = OriginServerConfiguration(paths: [directory.path])
+    configuration.bytesPerSecond = 5000
+    let server = try await RunningServer(configuration)
+    var options = HTTPOrigin.Options()
+    options.readPolicy.timeLimit = .milliseconds(300)
+    let origin = HTTPOrigin(
+      try HTTPLocation(parsing: "\(server.address)/image"), options: options,
+      connections: .shared)
+    let version = try await origin.version()
+    let start = ContinuousClock.now
+    let error = await #expect(throws: OriginError.self) {
+      try await origin.read(range(0, 100_000), of: version)
+    }
+    #expect(error?.code == .unavailable)
+    #expect(error?.message.contains("took too long") == true)
+    #expect(ContinuousClock.now - start < .seconds(2))
+  }
+
   /// Repeats an operation that chance may make fail for good.
   private func retried<Value>(_ body: () async throws -> Value) async throws -> Value {
     for _ in 0..<20 {
