@@ -43,7 +43,7 @@ let package = Package(
     .target(
       name: "OriginServer",
       dependencies: [
-        "Bytes", "CLinux", "HTTPSyntax", "Linux",
+        "Bytes", "HTTPSyntax", "Linux",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),

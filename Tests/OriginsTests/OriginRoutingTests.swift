@@ -88,6 +88,8 @@ import Testing
     let first = Task { try await slow.version() }
     #expect(await eventually { server.requests.count == 1 })
     let second = Task { try await slow.version() }
+    // Long enough to be in the queue; a shorter wait would only test less.
+    try await Task.sleep(for: .milliseconds(30))
     second.cancel()
     await #expect(throws: OriginError.self) { try await second.value }
     first.cancel()
