@@ -1,6 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// Every module of ours: Swift 6, strict memory safety, nothing imported by accident.
 let house: [SwiftSetting] = [
   .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),
   .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
@@ -8,19 +9,92 @@ let house: [SwiftSetting] = [
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
   .enableExperimentalFeature("Lifetimes"),
 ]
-let testing: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+let testing: [SwiftSetting] = [
+  .swiftLanguageMode(.v6), .treatAllWarnings(as: .error),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A module of ours; it may import what it lists, and nothing else.
+func module(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+/// The tests of the module or modules that `name` begins with.
+func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: testing)
+}
 
 let package = Package(
   name: "cullet",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
   targets: [
+    // 0: bytes, and the headers of what apt provides.
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CLinux"),
-    .target(name: "Bytes", swiftSettings: house),
-    .target(name: "Linux", dependencies: ["Bytes", "CLinux"], swiftSettings: house),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testing),
-    .testTarget(
-      name: "BytesTests", dependencies: ["Bytes", "TestSupport"], swiftSettings: testing),
+    module("Bytes"),
+
+    // 1: the kernel, the index library, the codecs.
+    module("Linux", "Bytes", "CLinux"),
+    module("LMDB", "Bytes", "CLMDB"),
+    module("Codecs", "Bytes", "CLZ4", "CCrypto"),
+
+    // 2: formats and the disk.
+    module("BlockStore", "Bytes", "Linux", "LMDB"),
+    module("EROFS", "Bytes"),
+    module("FUSEProtocol", "Bytes"),
+    module("HTTPSyntax", "Bytes"),
+
+    // 3: reading an image, serving the kernel, filling the cache.
+    module("EROFSReader", "Bytes", "Codecs", "EROFS", "Linux"),
+    module("FUSEServer", "Bytes", "FUSEProtocol", "Linux"),
+    module("ReadPath", "BlockStore", "Bytes", "Linux"),
+    .target(
+      name: "Origins",
+      dependencies: [
+        "Bytes", "HTTPSyntax", "Linux", "ReadPath",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ], swiftSettings: house),
+    .target(
+      name: "OriginServer",
+      dependencies: [
+        "Bytes", "CLinux", "HTTPSyntax", "Linux",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ], swiftSettings: house),
+
+    // Tests.
+    .target(
+      name: "TestSupport", dependencies: ["Bytes", "CLinux", "Codecs"], path: "Tests/TestSupport",
+      swiftSettings: testing),
+    tests("BytesTests", "Bytes"),
+    tests("CodecsTests", "Bytes", "Codecs"),
+    tests("LMDBTests", "Bytes", "LMDB"),
+    tests("BlockStoreTests", "BlockStore", "Bytes", "Linux"),
+    tests("EROFSTests", "Bytes", "EROFS"),
+    tests("EROFSReaderTests", "Bytes", "Codecs", "EROFS", "EROFSReader", "Linux"),
+    tests("FUSEProtocolTests", "Bytes", "CLinux", "FUSEProtocol"),
+    tests(
+      "FUSEServerTests", "Bytes", "CLinux", "FUSEProtocol", "FUSEServer", "Linux"),
+    tests("HTTPSyntaxTests", "Bytes", "HTTPSyntax"),
+    tests("OriginsTests", "Bytes", "HTTPSyntax", "Linux", "OriginServer", "Origins", "ReadPath"),
   ]
 )

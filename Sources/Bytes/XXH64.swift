@@ -8,7 +8,7 @@ package enum XXH64 {
   private static let prime4: UInt64 = 0x85EB_CA77_C2B2_AE63
   private static let prime5: UInt64 = 0x27D4_EB2F_1656_67C5
 
-  /// The hash of `bytes` under `seed`. O(`byteCount`), no allocation.
+  /// The hash of `bytes` under `seed`, in O(`byteCount`) without allocation.
   package static func hash(_ bytes: RawSpan, seed: UInt64 = 0) -> UInt64 {
     // One unsafe region for the whole block: a bounds check a lane costs a third of the speed.
     unsafe bytes.withUnsafeBytes { buffer in

@@ -25,3 +25,44 @@ int cullet_receive_descriptor(int socket) {
   memcpy(&descriptor, CMSG_DATA(part), sizeof descriptor);
   return descriptor;
 }
+
+static int fill_address(struct sockaddr_un *address, const char *path) {
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  if (strlen(path) >= sizeof address->sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  strcpy(address->sun_path, path);
+  return 0;
+}
+
+int cullet_bind_unix(int socket, const char *path) {
+  struct sockaddr_un address;
+  if (fill_address(&address, path) < 0) return -1;
+  return bind(socket, (struct sockaddr *)&address, sizeof address);
+}
+
+int cullet_connect_unix(int socket, const char *path) {
+  struct sockaddr_un address;
+  if (fill_address(&address, path) < 0) return -1;
+  return connect(socket, (struct sockaddr *)&address, sizeof address);
+}
+
+static void ignore_interrupt(int signal) { (void)signal; }
+
+static void install_interrupt_handler(void) {
+  struct sigaction action = {.sa_handler = ignore_interrupt};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGURG, &action, NULL);
+}
+
+void cullet_accept_interrupts(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, install_interrupt_handler);
+  /* A thread started from one of libdispatch's inherits a mask that blocks nearly everything. */
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGURG);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}

@@ -36,6 +36,19 @@ package final class Thread: @unchecked Sendable {
     if first { pthread_join(handle, nil) }
   }
 
+  /// Makes the system call that the thread is blocked in, if any, fail with EINTR.
+  ///
+  /// Only a thread that called ``acceptInterrupts()`` feels it. One that is about to block does
+  /// not: repeat until the thread has answered. Call it only before ``join()``.
+  package func interrupt() {
+    _ = cullet_interrupt(handle)
+  }
+
+  /// Lets ``interrupt()`` reach the calling thread.
+  package static func acceptInterrupts() {
+    cullet_accept_interrupts()
+  }
+
   private final class Start {
     let name: String
     let body: @Sendable () -> Void
@@ -44,5 +57,15 @@ package final class Thread: @unchecked Sendable {
       self.name = name
       self.body = body
     }
+  }
+}
+
+extension Thread {
+  /// Suspends the calling thread for at least `milliseconds`.
+  package static func sleep(milliseconds: Int) {
+    var time = timespec(
+      tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
+    var rest = timespec()
+    while unsafe nanosleep(&time, &rest) != 0 { time = rest }
   }
 }

@@ -3,14 +3,21 @@
 #ifndef CULLET_CLINUX_H
 #define CULLET_CLINUX_H
 
+/* These two define types that differ by _GNU_SOURCE, and Swift's own modules have them without:
+ * the importer refuses two definitions of one type. So they come first, and plain. */
 #ifndef _GNU_SOURCE
+#include <sys/select.h>
+#include <sys/resource.h>
+#undef _FEATURES_H
 #define _GNU_SOURCE 1
+#include <features.h>
 #endif
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -57,9 +64,27 @@ static inline int cullet_ioctl_u32(int fd, unsigned long request, unsigned int *
   return ioctl(fd, request, argument);
 }
 
+/* openat2(2) has no C library function. */
+static inline int cullet_openat_beneath(int directory, const char *path, int flags) {
+  struct open_how how = {.flags = (unsigned long long)flags,
+                         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
 /* Computed macros. */
 static const unsigned long cullet_FUSE_DEV_IOC_CLONE = FUSE_DEV_IOC_CLONE;
 static const long cullet_UTIME_OMIT = UTIME_OMIT;
+
+static inline dev_t cullet_makedev(unsigned int major_number, unsigned int minor_number) {
+  return makedev(major_number, minor_number);
+}
+
+static inline unsigned int cullet_major(dev_t device) { return major(device); }
+static inline unsigned int cullet_minor(dev_t device) { return minor(device); }
+/* Interruption of a thread's blocking call: a signal whose handler does nothing, without SA_RESTART.
+ * SIGURG, because its default is to be ignored: a stray one cannot end the process. */
+void cullet_accept_interrupts(void);
+static inline int cullet_interrupt(pthread_t thread) { return pthread_kill(thread, SIGURG); }
 
 /* wait(2) status macros. */
 static inline int cullet_exited(int status) { return WIFEXITED(status); }
@@ -69,6 +94,17 @@ static inline int cullet_exit_status(int status) { return WEXITSTATUS(status); }
  * ENOMSG when the message carried none. */
 int cullet_receive_descriptor(int socket);
 
+/* Addresses of Unix sockets: with _GNU_SOURCE their type in bind, connect and accept does not
+ * import. Both fail with ENAMETOOLONG when the path does not fit. */
+int cullet_bind_unix(int socket, const char *path);
+int cullet_connect_unix(int socket, const char *path);
+static inline int cullet_accept(int socket) { return accept4(socket, NULL, NULL, SOCK_CLOEXEC); }
+
+/* SIG_IGN is a cast. */
+static inline void cullet_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
+
+/* `environ` imports as unprotected shared state. */
 extern char **environ;
+static inline char **cullet_environment(void) { return environ; }
 
 #endif

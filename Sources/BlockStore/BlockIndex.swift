@@ -1,0 +1,145 @@
+internal import Bytes
+internal import LMDB
+internal import Linux
+
+/// The index on disk: an LMDB environment in the directory `index`, belonging to one data file.
+///
+/// | Table  | Key                  | Value                                                        |
+/// |--------|----------------------|--------------------------------------------------------------|
+/// | `meta` | `uuid`               | 16 bytes; the data file's superblock names the same          |
+/// | `meta` | `counters`           | last sequence number and last object identity, 8 bytes each  |
+/// | `obj`  | object identity, u64 | ``ObjectRecord``                                             |
+/// | `slot` | slot number, u32     | ``SlotRecord``                                               |
+///
+/// Every change commits synchronously. Used by the writer thread only, so no read transaction ever
+/// lies open while something is written.
+final class BlockIndex {
+  /// Changes that become durable together.
+  struct Changes {
+    /// Records to store; nil marks the slot as free.
+    var slots: [(slot: UInt32, record: SlotRecord?)] = []
+    /// Records to store; nil removes the object.
+    var objects: [(id: UInt64, record: ObjectRecord?)] = []
+    var isEmpty: Bool { slots.isEmpty && objects.isEmpty }
+  }
+
+  /// The numbers that must never be given out twice.
+  struct Counters: Equatable {
+    var lastSequence: UInt64 = 0
+    var lastObjectID: UInt64 = 0
+  }
+
+  private static let uuidKey = [UInt8]("uuid".utf8)
+  private static let countersKey = [UInt8]("counters".utf8)
+
+  private let environment: Environment
+  private let meta: Table
+  private let objects: Table
+  private let slots: Table
+  private let mapPageCount: Int
+
+  /// Opens the index in `directory`, making it when absent.
+  init(opening directory: String, geometry: Geometry) throws(LMDBError) {
+    environment = try Environment(
+      opening: directory, mapByteCount: geometry.indexByteCount, tableCount: 4)
+    environment.clearDeadReaders()
+    meta = try environment.openTable("meta")
+    objects = try environment.openTable("obj", keys: .integer)
+    slots = try environment.openTable("slot", keys: .integer)
+    mapPageCount = environment.mapByteCount / max(1, environment.pageByteCount)
+  }
+
+  var mapByteCount: Int { environment.mapByteCount }
+
+  /// Names the index as the one of a data file.
+  func setIdentifier(_ id: Identifier) throws(LMDBError) {
+    try environment.write { transaction throws(LMDBError) in
+      try transaction.put(id.bytes.rawSpan, for: Self.uuidKey.rawSpan, in: meta)
+    }
+  }
+
+  func identifier() throws(LMDBError) -> Identifier? {
+    try environment.read { transaction throws(LMDBError) -> Identifier? in
+      guard let value = try transaction.value(for: Self.uuidKey.rawSpan, in: meta),
+        value.byteCount == 16
+      else { return nil }
+      return Identifier(value)
+    }
+  }
+
+  func counters() throws(LMDBError) -> Counters {
+    try environment.read { transaction throws(LMDBError) -> Counters in
+      guard let value = try transaction.value(for: Self.countersKey.rawSpan, in: meta),
+        value.byteCount == 16
+      else { return Counters() }
+      return Counters(
+        lastSequence: value.load(fromByteOffset: 0), lastObjectID: value.load(fromByteOffset: 8))
+    }
+  }
+
+  /// Makes `changes` durable, all or none, before it returns.
+  func commit(_ changes: Changes, counters: Counters) throws(LMDBError) {
+    // In the order of the keys, a leaf page is found once for all its records.
+    let slotChanges = changes.slots.sorted { $0.slot < $1.slot }
+    try environment.write { transaction throws(LMDBError) in
+      for (id, record) in changes.objects {
+        if let record {
+          try transaction.put(record.encoded(id: id).rawSpan, for: id, in: objects)
+        } else {
+          try transaction.delete(id, in: objects)
+        }
+      }
+      for (slot, record) in slotChanges {
+        let bytes = (record ?? .free).encoded(slot: slot)
+        try transaction.put(bytes.rawSpan, for: slot, in: slots)
+      }
+      var writer = ByteWriter(reservingCapacity: 16)
+      writer.append(counters.lastSequence)
+      writer.append(counters.lastObjectID)
+      try transaction.put(writer.bytes.rawSpan, for: Self.countersKey.rawSpan, in: meta)
+    }
+  }
+
+  /// Calls `body` with every object record; nil stands for a damaged one.
+  func scanObjects(_ body: (UInt64, ObjectRecord?) -> Void) throws(LMDBError) {
+    try environment.read { transaction throws(LMDBError) in
+      var cursor = try TableCursor(over: objects, in: transaction)
+      while try cursor.next() {
+        guard cursor.key.byteCount == 8 else { continue }
+        let id = cursor.key.load(fromByteOffset: 0, as: UInt64.self)
+        body(id, ObjectRecord(decoding: cursor.value, id: id))
+      }
+    }
+  }
+
+  /// Calls `body` with every slot record, in the order of the slots; nil stands for a damaged one.
+  func scanSlots(_ body: (UInt32, SlotRecord?) -> Void) throws(LMDBError) {
+    try environment.read { transaction throws(LMDBError) in
+      var cursor = try TableCursor(over: slots, in: transaction)
+      while try cursor.next() {
+        guard cursor.key.byteCount == 4 else { continue }
+        let slot = cursor.key.load(fromByteOffset: 0, as: UInt32.self)
+        body(slot, SlotRecord(decoding: cursor.value, slot: slot))
+      }
+    }
+  }
+
+  /// Pages that hold records, out of ``mapPageCount``: what is left is free or about to be.
+  func usedPageCount() throws(LMDBError) -> Int {
+    try environment.read { transaction throws(LMDBError) -> Int in
+      try transaction.size(of: meta).pageCount + transaction.size(of: objects).pageCount
+        + transaction.size(of: slots).pageCount
+    }
+  }
+
+  /// Bytes of pages that hold records.
+  func usedByteCount() throws(LMDBError) -> Int {
+    try usedPageCount() * environment.pageByteCount
+  }
+
+  /// Whether records take so much of the map that copying what changes may fail: three quarters.
+  var isNearlyFull: Bool {
+    guard let used = try? usedPageCount() else { return false }
+    return used > mapPageCount / 4 * 3
+  }
+}

@@ -1,0 +1,252 @@
+internal import Linux
+internal import Synchronization
+
+/// The cache on disk: blocks of objects in one data file, named by an index, coldest out first.
+///
+/// Invariants:
+/// - A hit is exactly the bytes that were filled for that block of that object in its present
+///   epoch; everything that goes wrong is a miss.
+/// - One store has a cache directory open at a time, among all processes.
+/// - Used slots never exceed the capacity; nothing grows with use but by the number of objects.
+///
+/// All methods may be called from any thread.
+package final class CacheStore: Sendable {
+  private let core: StoreCore
+  private let thread: Thread
+  private let recencyPath: String
+  private let ownerLock: Lock<OwnerLock?>
+  private let owner: StoreOwner
+  /// What opening found.
+  package let openReport: OpenReport
+
+  /// Opens the cache in `directory`, or makes one there as `configuration` says.
+  ///
+  /// Throws `.busy` while another store has it open. A cache that cannot be believed is begun anew,
+  /// see ``openReport``.
+  package convenience init(
+    opening directory: String, creatingWith configuration: StoreConfiguration
+  ) throws(StoreError) {
+    try self.init(directory, configuration, reformatting: false)
+  }
+
+  private init(
+    _ directory: String, _ configuration: StoreConfiguration, reformatting: Bool
+  ) throws(StoreError) {
+    var opening = StoreOpening(directory: directory)
+    let (core, writer, lock) = try opening.open(configuration, reformatting: reformatting)
+    self.core = core
+    recencyPath = opening.recencyPath
+    ownerLock = Lock(lock)
+    owner = StoreOwner(processID: CurrentProcess.id, since: WallClock.now)
+    openReport = opening.report
+    do throws(SystemError) {
+      thread = try Thread(name: "cullet-writer") { writer.run() }
+    } catch {
+      throw StoreError(error, path: directory)
+    }
+  }
+
+  deinit {
+    close()
+  }
+
+  /// Makes an empty cache in `directory`, in place of any that is there.
+  package static func format(
+    directory: String, configuration: StoreConfiguration
+  ) throws(StoreError) {
+    try CacheStore(directory, configuration, reformatting: true).close()
+  }
+
+  /// Writes everything out and lets the directory go.
+  ///
+  /// Reads miss and fills are dropped from then on.
+  package func close() {
+    end { [recencyPath] writer in writer.finish(savingRecencyTo: recencyPath) }
+  }
+
+  /// Ends the store as a killed process would: what waits is lost and nothing is marked clean.
+  ///
+  /// For tests of recovery.
+  package func abandon() {
+    end { writer in writer.closeIndex() }
+  }
+
+  private func end(_ lastJob: @escaping @Sendable (CommitWriter) -> Void) {
+    guard !core.isClosing.exchange(true, ordering: .acquiringAndReleasing) else {
+      thread.join()
+      return
+    }
+    _ = core.queue.perform { writer in
+      lastJob(writer)
+      writer.core.withdraw()
+    }
+    core.queue.stop()
+    thread.join()
+    ownerLock.withLock { lock in lock = nil }
+  }
+
+  /// Bytes of a whole block, a power of two.
+  package var blockByteCount: Int { core.geometry.blockByteCount }
+}
+
+// Objects.
+extension CacheStore {
+  /// Binds the object called `key`, making it when unknown.
+  ///
+  /// With other coherency data or another size than before, the object's blocks are dropped: a new
+  /// epoch begins, durably, before this returns. When there is no room for another object, or the
+  /// store has given up, the result is an object that caches nothing. Throws `.badConfiguration`
+  /// for an empty or overlong key, `.closed` after ``close()``.
+  package func bind(
+    key: [UInt8], coherency: [UInt8], byteCount: UInt64
+  ) throws(StoreError) -> StoredObject {
+    guard (1...ObjectRecord.keyByteCountMax).contains(key.count),
+      coherency.count <= ObjectRecord.coherencyByteCountMax
+    else {
+      throw StoreError(
+        .badConfiguration, path: core.directory,
+        message: "an object's name must have 1 to \(ObjectRecord.keyByteCountMax) bytes, its "
+          + "coherency data up to \(ObjectRecord.coherencyByteCountMax)")
+    }
+    guard !core.isClosing.load(ordering: .relaxed) else {
+      throw StoreError(
+        .closed, path: core.directory, message: "the cache in \(core.directory) is closed")
+    }
+    let known = core.objects.bind(key: key) { incarnation in
+      incarnation.coherency == coherency && incarnation.byteCount == byteCount
+    }
+    let incarnation =
+      known
+      ?? core.queue.perform { writer in
+        writer.bind(key: key, coherency: coherency, byteCount: byteCount)
+      } ?? nil
+    incarnation?.noteUse(at: StoreCore.now)
+    return StoredObject(
+      store: self, core: core, incarnation: incarnation, byteCount: byteCount)
+  }
+
+  /// What is known of an object, whether or not its origin can be reached.
+  package func find(key: [UInt8]) -> ObjectDescription? {
+    core.objects.current(key: key).map(describe)
+  }
+
+  /// All objects, ordered by the bytes of their keys.
+  package func objects() -> [ObjectDescription] {
+    core.objects.all().map(describe)
+  }
+
+  private func describe(_ object: Incarnation) -> ObjectDescription {
+    let blockCount = object.slotCount.load(ordering: .relaxed)
+    var cachedByteCount = UInt64(blockCount) << UInt64(core.geometry.blockSizeBits)
+    // Every block is whole but the last of the object.
+    if object.byteCount > 0,
+      let last = UInt32(exactly: (object.byteCount - 1) >> UInt64(core.geometry.blockSizeBits)),
+      let lastByteCount = core.geometry.validByteCount(ofBlock: last, in: object.byteCount),
+      core.table.contains(handle: object.handle, block: last)
+    {
+      cachedByteCount -= min(cachedByteCount, UInt64(blockByteCount - lastByteCount))
+    }
+    return ObjectDescription(
+      key: object.key, coherency: object.coherency, byteCount: object.byteCount,
+      cachedByteCount: cachedByteCount, blockCount: blockCount,
+      lastUse: UInt64(object.lastUse.load(ordering: .relaxed)),
+      isBound: object.bindCount.load(ordering: .relaxed) > 0)
+  }
+
+  /// Forgets an object and its blocks, durably; false when there is none, or the index refused.
+  package func remove(key: [UInt8]) -> Bool {
+    core.queue.perform { writer in
+      guard let object = writer.core.objects.current(key: key) else { return false }
+      return writer.remove([object])
+    } ?? false
+  }
+
+  /// Drops an object's blocks, durably, and keeps the object; false as for ``remove(key:)``.
+  package func invalidate(key: [UInt8]) -> Bool {
+    core.queue.perform { writer in
+      guard let object = writer.core.objects.current(key: key) else { return false }
+      return writer.renew(
+        object, coherency: object.coherency, byteCount: object.byteCount) != nil
+    } ?? false
+  }
+}
+
+// The whole.
+extension CacheStore {
+  /// Makes all fills so far durable; throws when some of them had to be dropped just now.
+  package func flush() throws(StoreError) {
+    let result = core.queue.perform { writer in writer.commitWaiting() }
+    guard let result else {
+      throw StoreError(
+        .closed, path: core.directory, message: "the cache in \(core.directory) is closed")
+    }
+    if let error = result { throw error }
+  }
+
+  /// Frees blocks now; see ``CullRequest``.
+  ///
+  /// Other work goes on between batches of 1024.
+  package func cull(_ request: CullRequest) -> CullReport {
+    let planned: (victims: [CommitWriter.Victim], freeCount: Int) =
+      core.queue.perform { writer in
+        _ = writer.commitWaiting()
+        writer.maintain()
+        return (writer.plan(request), writer.free.count)
+      } ?? ([], 0)
+    var report = CullReport(
+      blockCount: 0, byteCount: 0, freeBlockCount: planned.freeCount, isDryRun: request.isDryRun)
+    if request.isDryRun {
+      report.blockCount = planned.victims.count
+    } else {
+      var first = 0
+      while first < planned.victims.count {
+        let end = min(planned.victims.count, first + CommitWriter.victimCountMax)
+        let chunk = planned.victims[first..<end]
+        let result = core.queue.perform { writer in (writer.cull(chunk), writer.free.count) }
+        guard let (freedCount, freeCount) = result else { break }
+        report.blockCount += freedCount
+        report.freeBlockCount = freeCount
+        first = end
+      }
+    }
+    report.byteCount = UInt64(report.blockCount) << UInt64(core.geometry.blockSizeBits)
+    return report
+  }
+
+  /// Reads every block back and compares the index with RAM; fills and reads go on meanwhile.
+  ///
+  /// Blocks that fail are given up in any case; `repair` also mends the index and returns bad slots
+  /// to use.
+  package func verify(repair: Bool) -> VerifyReport {
+    let blocks = core.queue.perform { writer in writer.blocksToVerify() } ?? []
+    defer {
+      for (incarnation, _) in blocks {
+        incarnation.bindCount.wrappingSubtract(1, ordering: .releasing)
+      }
+    }
+    var report = Verifier(core: core).checkBlocks(blocks)
+    if let index = core.queue.perform({ writer in writer.checkIndex(repair: repair) }) {
+      report.indexFaults = index.indexFaults
+      report.repairedCount = index.repairedCount
+    }
+    return report
+  }
+
+  /// Sets the water marks, durably.
+  package func setLimits(_ limits: CullLimits) throws(StoreError) {
+    let error = core.queue.perform { writer in writer.setLimits(limits) }
+    if let error = error
+      ?? StoreError(
+        .closed, path: core.directory, message: "the cache in \(core.directory) is closed")
+    {
+      throw error
+    }
+  }
+
+  /// The store's state, at a moment between two batches.
+  package func status() -> StoreStatus {
+    var status = core.queue.perform { writer in writer.status() } ?? core.status()
+    status.owner = core.isClosing.load(ordering: .relaxed) ? nil : owner
+    return status
+  }
+}

@@ -1,0 +1,118 @@
+internal import Linux
+internal import Synchronization
+
+/// What callers of ``CacheStore`` wait for on the writer thread.
+extension CommitWriter {
+  /// Writes all that waits now; says why if some of it was dropped.
+  func commitWaiting() -> StoreError? {
+    var error: StoreError?
+    var waitingCount = core.queue.waitingCount
+    // Fills may keep coming; those that came first are enough.
+    while waitingCount > 0 {
+      let before = core.queue.waitingCount
+      error = commitBatch() ?? error
+      waitingCount -= max(1, before - core.queue.waitingCount)
+    }
+    return error
+  }
+
+  /// Sets the water marks in the superblock, and acts on them.
+  func setLimits(_ limits: CullLimits) -> StoreError? {
+    let previous = header
+    header.limits = limits
+    header.serial += 1
+    do throws(SystemError) {
+      try core.file.write(header)
+    } catch {
+      header = previous
+      header.serial += 1
+      return StoreError(error, path: core.file.path)
+    }
+    marks = SlotMarks(limits, slotCount: core.geometry.slotCount)
+    return nil
+  }
+
+  /// Makes everything durable, saves the recency list and marks the cache clean.
+  func finish(savingRecencyTo path: String) {
+    _ = commitWaiting()
+    maintain()
+    guard index != nil else { return }
+    saveUses()
+    guard index != nil else { return }
+    closeIndex()
+    header.flags = .clean
+    header.sequenceFloor = numbers.lastSequence
+    header.serial += 1
+    var entries: [RecencyFile.Entry] = []
+    entries.reserveCapacity(recency.count)
+    recency.walkColdestFirst { slot in
+      entries.append(
+        RecencyFile.Entry(
+          slot: slot, isProtected: recency.isProtected(slot),
+          lastUse: core.table.status(of: slot).lastUse))
+      return true
+    }
+    // A hint, and "clean" only spares the next opening some doubt: neither is worth an error.
+    _ = try? RecencyFile.write(entries, to: path, serial: header.serial)
+    _ = try? core.file.write(header)
+  }
+
+  /// Tells the index when objects were last used.
+  private func saveUses() {
+    var changes = BlockIndex.Changes()
+    for object in core.objects.all()
+    where object.lastUse.load(ordering: .relaxed) != object.savedUse.load(ordering: .relaxed) {
+      appendUse(of: object, to: &changes)
+      if changes.objects.count == Self.victimCountMax {
+        _ = commit(changes)
+        changes = BlockIndex.Changes()
+      }
+    }
+    if !changes.isEmpty { _ = commit(changes) }
+  }
+
+  func status() -> StoreStatus {
+    var status = core.status()
+    status.limits = header.limits
+    status.blocks.used = recency.count
+    status.blocks.free = free.count
+    status.blocks.bad = badSlots.count
+    status.blocks.quarantined =
+      status.blocks.total - recency.count - free.count - badSlots.count
+    status.usedByteCount = UInt64(recency.count) << UInt64(core.geometry.blockSizeBits)
+    if let index {
+      status.index.byteCount = (try? index.usedByteCount()) ?? 0
+      status.index.mapByteCount = index.mapByteCount
+    }
+    return status
+  }
+}
+
+extension StoreCore {
+  /// The part of the status that needs no writer.
+  func status() -> StoreStatus {
+    var status = StoreStatus()
+    status.directory = directory
+    status.formatVersion = Int(StoreHeader.version)
+    status.blockByteCount = geometry.blockByteCount
+    status.capacityByteCount = geometry.capacityByteCount
+    status.blocks.total = geometry.slotCount
+    status.objectCount = objects.count
+    status.objectCountMax = geometry.objectCountMax
+    status.disk.hits = counters.hits.value
+    status.disk.misses = counters.misses.value
+    status.disk.staleReads = counters.staleReads.value
+    status.disk.filledBlocks = counters.filledBlocks.value
+    status.disk.droppedFills = counters.droppedFills.value
+    status.disk.refusedFills = counters.refusedFills.value
+    status.disk.culledBlocks = counters.culledBlocks.value
+    status.disk.checksumFailures = counters.checksumFailures.value
+    status.disk.readErrors = counters.readErrors.value
+    status.disk.writeErrors = counters.writeErrors.value
+    status.disk.commits = counters.commits.value
+    status.disk.dataSyncs = counters.dataSyncs.value
+    status.disk.pendingByteCount = queue.byteCount
+    status.isWithdrawn = isWithdrawn.load(ordering: .relaxed)
+    return status
+  }
+}

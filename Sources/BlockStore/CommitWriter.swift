@@ -1,0 +1,251 @@
+internal import LMDB
+internal import Linux
+internal import Synchronization
+
+/// The one thread that writes: batches of blocks, the index, and the recency list.
+///
+/// The order that makes a crash harmless, for every batch:
+/// 1. Slots come from ``FreeSlots``: their old records are cleared on disk, and nobody reads them.
+/// 2. The blocks are written, then made durable.
+/// 3. One index transaction, durable when it returns, names them and clears what they replace.
+/// 4. Readers find them.
+/// 5. Slots that the transaction cleared become free, once no reader holds them.
+///
+/// So the index on disk only ever names slots whose bytes were durable before, and which nobody can
+/// have written since. A block that is cached already gets a new slot; data is never changed in
+/// place.
+///
+/// Everything here runs on the writer thread, or before it starts.
+final class CommitWriter: @unchecked Sendable {
+  let core: StoreCore
+  /// Nil once the store is closed or has given up.
+  private(set) var index: BlockIndex?
+  var header: StoreHeader
+  var numbers: BlockIndex.Counters
+  var free: FreeSlots
+  var recency: RecencyList
+  var marks: SlotMarks
+  /// Cleared on disk, but held by a reader when that happened.
+  var lingering: [UInt32] = []
+  var badSlots: Set<UInt32> = []
+
+  init(
+    core: StoreCore, index: BlockIndex, header: StoreHeader, numbers: BlockIndex.Counters,
+    free: FreeSlots, recency: RecencyList
+  ) {
+    self.core = core
+    self.index = index
+    self.header = header
+    self.numbers = numbers
+    self.free = free
+    self.recency = recency
+    marks = SlotMarks(header.limits, slotCount: header.geometry.slotCount)
+  }
+
+  /// The thread's body.
+  func run() {
+    maintain()
+    while true {
+      switch core.queue.next() {
+      case .job(let job): job(self)
+      case .batch: commitBatch()
+      case .maintenance: break
+      case .stop: return
+      }
+      maintain()
+    }
+  }
+
+  /// What is due after any work: uses noted, failed and dead slots cleared, room made.
+  func maintain() {
+    guard index != nil else { return }
+    noteUses()
+    clearFailedSlots()
+    freeLingeringSlots()
+    if core.objects.hasDeadSlots { reapDeadSlots() }
+    core.objects.recycleHandles()
+    if free.count < marks.cull { cull(untilFree: marks.run) }
+    core.isRefusing.store(free.count <= marks.stop, ordering: .relaxed)
+  }
+
+  func noteUses() {
+    core.table.drainUses { slot in recency.promote(slot) }
+  }
+
+  /// Makes `changes` durable.
+  ///
+  /// After `.mapFull` nothing has changed and the store goes on; after any other error it has given
+  /// up.
+  func commit(_ changes: BlockIndex.Changes) -> LMDBError? {
+    guard let index else { return LMDBError(.fatal, call: "commit") }
+    do throws(LMDBError) {
+      try index.commit(changes, counters: numbers)
+      core.counters.commits.count()
+      return nil
+    } catch {
+      switch error.code {
+      case .mapFull, .transactionFull: core.pauseFills()
+      default: giveUp()
+      }
+      return error
+    }
+  }
+
+  /// Stops using the index, and sees to it that the next one to open the cache begins a new one.
+  func giveUp() {
+    core.withdraw()
+    index = nil
+    header.flags = .wipe
+    header.serial += 1
+    _ = try? core.file.write(header)  // best effort: an unclean superblock is there already
+  }
+
+  /// Lets the index go, so that it can be opened again.
+  func closeIndex() {
+    index = nil
+  }
+}
+
+// Batches.
+extension CommitWriter {
+  /// Writes the blocks that wait, up to a batch of them; says why if they were dropped.
+  @discardableResult
+  func commitBatch() -> StoreError? {
+    let batch = core.queue.takeBatch()
+    defer { core.queue.finish(batch) }
+    var blocks = latest(of: batch)
+    guard index != nil else {
+      core.counters.droppedFills.count(blocks.count)
+      return StoreError(
+        .closed, path: core.directory, message: "the cache in \(core.directory) is closed")
+    }
+    makeRoom(for: blocks.count)
+    let room = max(0, free.count - marks.stop)
+    if room < blocks.count {
+      core.counters.refusedFills.count(blocks.count - room)
+      blocks.removeLast(blocks.count - room)
+    }
+    guard !blocks.isEmpty else { return nil }
+    let slots = free.take(blocks.count)
+    for slot in slots { core.table.setState(.filling, of: slot) }
+    do throws(SystemError) {
+      try write(blocks, to: slots)
+      core.counters.dataSyncs.count()
+      try core.file.syncData()
+    } catch {
+      return drop(blocks, slots, because: error)
+    }
+    return record(blocks, in: slots)
+  }
+
+  /// The blocks of `batch` that are still wanted, each once.
+  private func latest(of batch: [PendingBlock]) -> [PendingBlock] {
+    var seen: Set<UInt64> = []
+    var latest: [PendingBlock] = []
+    for block in batch.reversed() {
+      let key = UInt64(block.incarnation.handle) << 32 | UInt64(block.block)
+      guard block.incarnation.isCurrent.load(ordering: .acquiring), seen.insert(key).inserted
+      else { continue }
+      latest.append(block)
+    }
+    return latest.reversed()
+  }
+
+  /// Writes each block to its slot, neighbours in one call.
+  private func write(_ blocks: [PendingBlock], to slots: [UInt32]) throws(SystemError) {
+    let buffers = blocks.map(\.buffer)
+    var first = 0
+    while first < slots.count {
+      var end = first + 1
+      while end < slots.count, slots[end] == slots[end - 1] + 1 { end += 1 }
+      try core.file.write(buffers[first..<end], slot: slots[first], of: core.geometry)
+      first = end
+    }
+  }
+
+  /// Gives a batch up whose data could not be written.
+  ///
+  /// A failed sync is never tried again: the kernel forgets which pages were dirty, and the next
+  /// sync would lie.
+  private func drop(
+    _ blocks: [PendingBlock], _ slots: [UInt32], because error: SystemError
+  ) -> StoreError {
+    core.counters.droppedFills.count(blocks.count)
+    core.counters.writeErrors.count()
+    core.pauseFills()
+    let isFull = [.noSpace, .quotaExceeded, .fileTooLarge].contains(error.errno)
+    for slot in slots {
+      if isFull { makeFree(slot) } else { makeBad(slot) }
+    }
+    return StoreError(error, path: core.file.path)
+  }
+
+  /// Names the written blocks in the index, and lets readers find them.
+  private func record(_ blocks: [PendingBlock], in slots: [UInt32]) -> StoreError? {
+    var changes = BlockIndex.Changes()
+    for (block, slot) in zip(blocks, slots) {
+      numbers.lastSequence += 1
+      let incarnation = block.incarnation
+      changes.slots.append(
+        (
+          slot,
+          SlotRecord(
+            object: incarnation.objectID, block: block.block, epoch: incarnation.epoch,
+            sequence: numbers.lastSequence, checksum: block.checksum,
+            validByteCount: block.validByteCount)
+        ))
+      if let old = core.table.slot(handle: incarnation.handle, block: block.block) {
+        changes.slots.append((old, nil))
+      }
+      if incarnation.isUseWorthSaving { appendUse(of: incarnation, to: &changes) }
+    }
+    if let error = commit(changes) {
+      core.counters.droppedFills.count(blocks.count)
+      for slot in slots { makeFree(slot) }
+      let isFull = error.code == .mapFull
+      return StoreError(
+        isFull ? .noSpace : .io, path: core.directory,
+        message: "\(core.directory)/index: \(error); "
+          + (isFull ? "cull objects to make room" : "the cache is out of use until reopened"))
+    }
+    publish(blocks, in: slots)
+    return nil
+  }
+
+  /// Adds the object's time of use to `changes`.
+  func appendUse(of incarnation: Incarnation, to changes: inout BlockIndex.Changes) {
+    let record = incarnation.record
+    incarnation.savedUse.store(UInt32(clamping: record.lastUse), ordering: .relaxed)
+    changes.objects.append((incarnation.objectID, record))
+  }
+
+  private func publish(_ blocks: [PendingBlock], in slots: [UInt32]) {
+    let now = StoreCore.now
+    var refused = BlockIndex.Changes()
+    for (block, slot) in zip(blocks, slots) {
+      let incarnation = block.incarnation
+      let publication = core.table.publish(
+        slot, handle: incarnation.handle, block: block.block, checksum: block.checksum,
+        lastUse: now)
+      switch publication {
+      case .added:
+        incarnation.slotCount.wrappingAdd(1, ordering: .relaxed)
+        recency.insert(slot)
+      case .replaced(let old):
+        recency.remove(old)
+        recency.insert(slot)
+        freeWhenUnheld(old)
+      case .refused:
+        refused.slots.append((slot, nil))
+      }
+    }
+    core.counters.filledBlocks.count(blocks.count - refused.slots.count)
+    guard !refused.isEmpty else { return }
+    core.counters.refusedFills.count(refused.slots.count)
+    if commit(refused) != nil {
+      if index != nil { giveUp() }
+      return
+    }
+    for (slot, _) in refused.slots { makeFree(slot) }
+  }
+}

@@ -1,0 +1,101 @@
+internal import Bytes
+internal import Synchronization
+
+/// Objects come, change and go: each change is durable before the caller hears of it.
+extension CommitWriter {
+  /// The current incarnation of an object with this coherency and size, bound once more; nil when
+  /// there is no room for it, or the store has given up.
+  func bind(key: [UInt8], coherency: [UInt8], byteCount: UInt64) -> Incarnation? {
+    guard index != nil else { return nil }
+    let now = UInt64(StoreCore.now)
+    if let existing = core.objects.current(key: key) {
+      if existing.coherency == coherency, existing.byteCount == byteCount {
+        core.objects.bind(existing)
+        return existing
+      }
+      guard let changed = renew(existing, coherency: coherency, byteCount: byteCount) else {
+        return nil
+      }
+      core.objects.bind(changed)
+      return changed
+    }
+    makeRoomForObject()
+    let spare = core.geometry.objectCountMax - core.objects.count
+    guard spare > core.geometry.objectCountMax * header.limits.fstop / 100, index != nil else {
+      return nil
+    }
+    numbers.lastObjectID += 1
+    let record = ObjectRecord(
+      epoch: 1, byteCount: byteCount, lastUse: now, key: key, coherency: coherency)
+    var changes = BlockIndex.Changes()
+    changes.objects.append((numbers.lastObjectID, record))
+    guard commit(changes) == nil else { return nil }
+    let made = core.objects.insert(objectID: numbers.lastObjectID, record: record)
+    core.objects.bind(made)
+    return made
+  }
+
+  /// Begins a new epoch of an object; nil when that cannot be made durable.
+  ///
+  /// The old epoch must not come back: if the index cannot say so, the store gives up.
+  func renew(
+    _ existing: Incarnation, coherency: [UInt8], byteCount: UInt64
+  ) -> Incarnation? {
+    var record = existing.record
+    record.coherency = coherency
+    record.byteCount = byteCount
+    var id = existing.objectID
+    var changes = BlockIndex.Changes()
+    if existing.epoch == UInt32.max {
+      changes.objects.append((id, nil))
+      numbers.lastObjectID += 1
+      id = numbers.lastObjectID
+      record.epoch = 1
+    } else {
+      record.epoch = existing.epoch + 1
+    }
+    changes.objects.append((id, record))
+    guard commit(changes) == nil else {
+      core.objects.remove(existing)
+      if index != nil { giveUp() }
+      return nil
+    }
+    return core.objects.insert(objectID: id, record: record)
+  }
+
+  /// Removes objects and, soon after, their blocks; false when that cannot be made durable.
+  func remove(_ objects: ArraySlice<Incarnation>) -> Bool {
+    var changes = BlockIndex.Changes()
+    changes.objects = objects.map { ($0.objectID, nil) }
+    let error = commit(changes)
+    for object in objects { core.objects.remove(object) }
+    if error != nil, index != nil { giveUp() }
+    return error == nil
+  }
+
+  /// Removes objects that nobody has bound, emptiest and coldest first, when records run short.
+  private func makeRoomForObject() {
+    let countMax = core.geometry.objectCountMax
+    let cull = (countMax * header.limits.fcull).dividedRoundingUp(by: 100)
+    let isShort = countMax - core.objects.count <= cull
+    guard isShort || index?.isNearlyFull ?? false else { return }
+    let run = (countMax * header.limits.frun).dividedRoundingUp(by: 100)
+    let victims = core.objects.all()
+      .filter { $0.bindCount.load(ordering: .acquiring) == 0 }
+      .sorted { left, right in
+        let leftIsEmpty = left.slotCount.load(ordering: .relaxed) == 0
+        let rightIsEmpty = right.slotCount.load(ordering: .relaxed) == 0
+        if leftIsEmpty != rightIsEmpty { return leftIsEmpty }
+        return left.lastUse.load(ordering: .relaxed) < right.lastUse.load(ordering: .relaxed)
+      }
+    var next = 0
+    while next < victims.count, index != nil,
+      countMax - core.objects.count <= run || index?.isNearlyFull ?? false
+    {
+      let end = min(victims.count, next + 64)
+      guard remove(victims[next..<end]) else { return }
+      reapDeadSlots()
+      next = end
+    }
+  }
+}

@@ -1,0 +1,89 @@
+internal import Bytes
+
+/// What a cache is made with.
+///
+/// An existing cache keeps its geometry.
+package struct StoreConfiguration: Hashable, Sendable {
+  package static let blockByteCounts = 16 << 10...1 << 20
+  /// A cache of fewer slots could not have one being written, one being culled and some in use.
+  package static let slotCountMin = 16
+  /// RAM for the slots' state is taken when a cache opens: 10 GiB for this many, and slot numbers
+  /// must fit in 31 bits.
+  package static let slotCountMax = 1 << 28
+
+  /// Room for block data; what does not fill a block is left over.
+  package var capacityByteCount: UInt64
+  /// The bytes of a slot, a power of two from 16 KiB to 1 MiB.
+  package var blockByteCount: Int
+  package var limits: CullLimits
+  /// Whether to reserve the data file's space at once rather than as it is written.
+  package var preallocates: Bool
+
+  /// A configuration to be checked when the cache is made.
+  package init(
+    capacityByteCount: UInt64 = 20 << 30, blockByteCount: Int = 64 << 10,
+    limits: CullLimits = .standard, preallocates: Bool = false
+  ) {
+    self.capacityByteCount = capacityByteCount
+    self.blockByteCount = blockByteCount
+    self.limits = limits
+    self.preallocates = preallocates
+  }
+
+  /// The geometry; throws `.badConfiguration` naming what is wrong.
+  func geometry() throws(StoreError) -> Geometry {
+    guard Self.blockByteCounts.contains(blockByteCount), blockByteCount.nonzeroBitCount == 1 else {
+      throw StoreError(
+        .badConfiguration, path: "",
+        message: "a block size of \(blockByteCount) bytes: use a power of two from 16K to 1M")
+    }
+    let slotCount = capacityByteCount / UInt64(blockByteCount)
+    guard slotCount >= Self.slotCountMin, slotCount <= Self.slotCountMax else {
+      throw StoreError(
+        .badConfiguration, path: "",
+        message:
+          "a cache of \(capacityByteCount) bytes in blocks of \(blockByteCount): it must hold "
+          + "from \(Self.slotCountMin) to \(Self.slotCountMax) blocks; change either size")
+    }
+    return Geometry(
+      blockSizeBits: UInt8(blockByteCount.trailingZeroBitCount), slotCount: Int(slotCount))
+  }
+}
+
+/// The shape of a cache, fixed when it is made.
+struct Geometry: Hashable, Sendable {
+  /// The superblocks and the owner's mark live in front of the slots.
+  static let headerByteCount: UInt64 = 1 << 20
+
+  let blockSizeBits: UInt8
+  let slotCount: Int
+
+  var blockByteCount: Int { 1 << Int(blockSizeBits) }
+  var capacityByteCount: UInt64 { UInt64(slotCount) << UInt64(blockSizeBits) }
+  var dataFileByteCount: UInt64 { Self.headerByteCount + capacityByteCount }
+
+  /// Where slot `slot` begins in the data file.
+  func offset(ofSlot slot: UInt32) -> UInt64 {
+    Self.headerByteCount + UInt64(slot) << UInt64(blockSizeBits)
+  }
+
+  /// The most object records that the index has room for: one for four slots, within bounds.
+  var objectCountMax: Int { min(65_536, max(64, slotCount / 4)) }
+
+  /// The size of the index, reserved in advance so that a full disk cannot stop a commit.
+  ///
+  /// LMDB copies what it changes, so twice the records' bytes and room for a few transactions'
+  /// copies: 64 MiB, but no more than a thirty-second of a small cache (and 1 MiB at least).
+  var indexByteCount: Int {
+    let records = 64 * slotCount + 256 * objectCountMax
+    let spare = min(64 << 20, max(1 << 20, Int(capacityByteCount / 32)))
+    return (spare + 2 * records).roundedUp(toMultipleOf: 64 << 10)
+  }
+
+  /// The bytes of block `index` of an object of `byteCount` bytes; nil beyond its end.
+  func validByteCount(ofBlock index: UInt32, in byteCount: UInt64) -> Int? {
+    let start = UInt64(index) << UInt64(blockSizeBits)
+    guard start < byteCount else { return nil }
+    return Int(min(byteCount - start, UInt64(blockByteCount)))
+  }
+}

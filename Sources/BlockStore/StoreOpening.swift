@@ -1,0 +1,260 @@
+internal import Bytes
+internal import LMDB
+internal import Linux
+
+/// What opening a cache found, for the log.
+package struct OpenReport: Sendable {
+  /// Whether the cache was made, or begun anew.
+  package internal(set) var isFormatted = false
+  /// Why things were not as expected, one sentence each.
+  package internal(set) var notes: [String] = []
+  /// Blocks found in the index.
+  package internal(set) var blockCount = 0
+  /// Records that were not believed.
+  package internal(set) var droppedRecordCount = 0
+}
+
+/// Opens or makes the files of a cache, and decides what of them to believe.
+struct StoreOpening {
+  let directory: String
+  private(set) var report = OpenReport()
+
+  private var dataPath: String { "\(directory)/cache.dat" }
+  private var indexPath: String { "\(directory)/index" }
+  var recencyPath: String { "\(directory)/recency" }
+
+  init(directory: String) {
+    self.directory = directory
+  }
+
+  /// The store's parts, locked, recovered and marked as in use.
+  ///
+  /// An existing cache is kept unless it cannot be believed or `reformatting`.
+  mutating func open(
+    _ configuration: StoreConfiguration, reformatting: Bool
+  ) throws(StoreError) -> (core: StoreCore, writer: CommitWriter, lock: OwnerLock) {
+    _ = try configuration.geometry()
+    let (file, lock) = try openDataFile()
+    var existing = try usableHeader(in: file)
+    if reformatting { existing = nil }
+    var header: StoreHeader
+    var index: BlockIndex?
+    var hints: [RecencyFile.Entry] = []
+    if let existing {
+      header = existing
+      index = openIndex(for: header)
+      if header.flags.contains(.clean), index != nil {
+        hints = RecencyFile.read(from: recencyPath, serial: header.serial)
+      }
+    } else {
+      header = try format(file, configuration)
+    }
+    do throws(SystemError) {
+      try file.extend(to: header.geometry)
+    } catch {
+      throw StoreError(error, path: dataPath)
+    }
+    var recovered = index.flatMap { recover(file, header, $0, hints: hints) }
+    index = nil
+    if recovered == nil {
+      let fresh = try makeIndex(for: &header)
+      recovered = recover(file, header, fresh, hints: [])
+    }
+    guard let (core, writer) = recovered else {
+      throw StoreError(.io, path: indexPath, message: "\(indexPath): cannot read a new index")
+    }
+    try markInUse(writer, file, header)
+    lock.leaveMark(StoreOwner(processID: CurrentProcess.id, since: WallClock.now))
+    return (core, writer, lock)
+  }
+
+  private func openDataFile() throws(StoreError) -> (DataFile, OwnerLock) {
+    do throws(SystemError) {
+      if try Paths.createDirectory(directory, mode: 0o700) {
+        try Paths.syncDirectory(Paths.parent(of: directory))
+      }
+    } catch {
+      throw StoreError(error, path: directory, creating: true)
+    }
+    let file: DataFile
+    do throws(SystemError) {
+      file = try DataFile(opening: dataPath)
+      guard try file.status().isRegular else {
+        throw SystemError(call: "open", errno: .fileExists)
+      }
+    } catch {
+      throw StoreError(error, path: dataPath, creating: true)
+    }
+    return (file, try OwnerLock(locking: dataPath, directory: directory))
+  }
+
+  /// The newest superblock; nil when the cache must be made.
+  ///
+  /// Refuses a file that is not ours.
+  private mutating func usableHeader(in file: DataFile) throws(StoreError) -> StoreHeader? {
+    do throws(SystemError) {
+      if let header = try file.readHeader() { return header }
+      if try file.status().byteCount == 0 { return nil }
+      let hasIndex = (try? FileDescriptor(opening: indexPath, [.directory, .noFollow])) != nil
+      var isOurs = hasIndex
+      if !isOurs { isOurs = try file.looksLikeOurs() }
+      guard isOurs else { throw SystemError(call: "open", errno: .invalidArgument) }
+      report.notes.append("neither superblock is readable: the cache was begun anew")
+      return nil
+    } catch {
+      if error.errno == .invalidArgument {
+        throw StoreError(
+          .corrupt, path: dataPath,
+          message: "\(dataPath) is not a cache: choose another directory or remove the file")
+      }
+      throw StoreError(error, path: dataPath)
+    }
+  }
+
+  /// Empties the data file and gives it superblocks.
+  private mutating func format(
+    _ file: DataFile, _ configuration: StoreConfiguration
+  ) throws(StoreError) -> StoreHeader {
+    report.isFormatted = true
+    let geometry = try configuration.geometry()
+    var header = StoreHeader(
+      flags: .wipe, cacheID: .random(), indexID: .random(), geometry: geometry,
+      limits: configuration.limits, bootID: Self.bootID(), openCount: 0, sequenceFloor: 0,
+      serial: 1)
+    do throws(SystemError) {
+      // The index directory first: with it, a half-made data file is known as ours.
+      try Paths.createDirectory(indexPath, mode: 0o700)
+      try Paths.removeFile(recencyPath)
+      try file.reset(to: geometry, preallocating: configuration.preallocates)
+      try file.write(header)
+      header.serial = 2
+      try file.write(header)
+      try file.sync()
+      try Paths.syncDirectory(directory)
+    } catch {
+      throw StoreError(error, path: dataPath, creating: true)
+    }
+    return header
+  }
+
+  /// The index that belongs to `header`, if it can be believed.
+  private mutating func openIndex(for header: StoreHeader) -> BlockIndex? {
+    if header.flags.contains(.wipe) {
+      report.notes.append("the index was given up by the last owner: the cache begins empty")
+      return nil
+    }
+    // After a crash of the process alone the page cache holds what was written; after one of the
+    // machine a damaged page could bring the whole process down with it, inside LMDB.
+    guard header.flags.contains(.clean) || header.bootID == Self.bootID() else {
+      report.notes.append("the machine stopped while the cache was open: it begins empty")
+      return nil
+    }
+    guard (try? FileDescriptor(opening: indexPath, [.directory, .noFollow])) != nil,
+      (try? FileDescriptor(opening: "\(indexPath)/data.mdb", [.readWrite, .noFollow])) != nil
+    else {
+      report.notes.append("the index is missing: the cache begins empty")
+      return nil
+    }
+    do throws(LMDBError) {
+      let index = try BlockIndex(opening: indexPath, geometry: header.geometry)
+      guard try index.identifier() == header.indexID else {
+        report.notes.append("the index belongs to another data file: the cache begins empty")
+        return nil
+      }
+      guard try index.counters().lastSequence >= header.sequenceFloor else {
+        report.notes.append("the index is older than the data file: the cache begins empty")
+        return nil
+      }
+      return index
+    } catch {
+      report.notes.append("the index cannot be used (\(error)): the cache begins empty")
+      return nil
+    }
+  }
+
+  /// A new, empty index, all of its space reserved; `header` names it from its next writing on.
+  private func makeIndex(for header: inout StoreHeader) throws(StoreError) -> BlockIndex {
+    header.indexID = .random()
+    header.sequenceFloor = 0
+    let geometry = header.geometry
+    do throws(SystemError) {
+      try Paths.createDirectory(indexPath, mode: 0o700)
+      try Paths.removeFile("\(indexPath)/data.mdb")
+      try Paths.removeFile("\(indexPath)/lock.mdb")
+    } catch {
+      throw StoreError(error, path: indexPath, creating: true)
+    }
+    let index: BlockIndex
+    do throws(LMDBError) {
+      index = try BlockIndex(opening: indexPath, geometry: geometry)
+      try index.setIdentifier(header.indexID)
+    } catch {
+      if case .system(let errno) = error.code {
+        let error = SystemError(call: error.call, errno: Errno(rawValue: errno))
+        throw StoreError(error, path: indexPath, creating: true)
+      }
+      throw StoreError(.io, path: indexPath, message: "\(indexPath): \(error)")
+    }
+    do throws(SystemError) {
+      let data = try FileDescriptor(opening: "\(indexPath)/data.mdb", [.readWrite, .noFollow])
+      if let range = ByteRange(offset: 0, byteCount: UInt64(geometry.indexByteCount)) {
+        do throws(SystemError) {
+          try data.allocate(range)
+        } catch {
+          // Where it is not supported, a full disk shows as a failed commit, as on any other day.
+          if error.errno != .notSupported { throw error }
+        }
+      }
+      try data.sync()
+      try Paths.syncDirectory(indexPath)
+      try Paths.syncDirectory(directory)
+    } catch {
+      throw StoreError(error, path: indexPath, creating: true)
+    }
+    return index
+  }
+
+  private mutating func recover(
+    _ file: DataFile, _ header: StoreHeader, _ index: BlockIndex, hints: [RecencyFile.Entry]
+  ) -> (StoreCore, CommitWriter)? {
+    let core = StoreCore(directory: directory, geometry: header.geometry, file: file)
+    do throws(LMDBError) {
+      let outcome = try Recovery(core: core, index: index, header: header).run(hints: hints)
+      report.blockCount = outcome.blockCount
+      report.droppedRecordCount = outcome.droppedRecordCount
+      let writer = CommitWriter(
+        core: core, index: index, header: header, numbers: outcome.numbers, free: outcome.free,
+        recency: outcome.recency)
+      return (core, writer)
+    } catch {
+      report.notes.append("the index cannot be read (\(error)): the cache begins empty")
+      return nil
+    }
+  }
+
+  /// Writes a superblock that says "in use", durably, before anything else is written.
+  private func markInUse(
+    _ writer: CommitWriter, _ file: DataFile, _ header: StoreHeader
+  ) throws(StoreError) {
+    writer.header = header
+    writer.header.flags = []
+    writer.header.bootID = Self.bootID()
+    writer.header.openCount += 1
+    writer.header.sequenceFloor = writer.numbers.lastSequence
+    writer.header.serial += 1
+    do throws(SystemError) {
+      try file.write(writer.header)
+    } catch {
+      throw StoreError(error, path: dataPath)
+    }
+  }
+
+  /// Names this boot of the machine; a random identifier, equal to none, when it has no name.
+  private static func bootID() -> Identifier {
+    let path = "/proc/sys/kernel/random/boot_id"
+    guard let file = try? FileDescriptor(opening: path, .readOnly),
+      let text = try? file.read(byteCount: 64, at: 0), let id = Identifier(uuid: text)
+    else { return .random() }
+    return id
+  }
+}

@@ -1,0 +1,131 @@
+/// What a read of one block came to.
+package enum BlockRead: Equatable, Sendable {
+  /// The block's bytes are at the front of the target.
+  case hit(validByteCount: Int)
+  /// Not cached, or no longer readable.
+  case miss
+  /// The object has been invalidated or removed: bind it again.
+  case stale
+}
+
+/// An object of the cache, as it was a moment ago.
+package struct ObjectDescription: Equatable, Sendable {
+  package let key: [UInt8]
+  package let coherency: [UInt8]
+  package let byteCount: UInt64
+  /// Bytes of the object that are on disk.
+  package let cachedByteCount: UInt64
+  package let blockCount: Int
+  /// Seconds since 1970.
+  package let lastUse: UInt64
+  /// Whether somebody has it bound.
+  package let isBound: Bool
+}
+
+/// Which blocks to give up now, from the coldest on, and never one that is being read or written.
+///
+/// With neither a target nor a byte count, everything that the filters let through; without filters
+/// too, as much as the `brun` mark asks for.
+package struct CullRequest: Sendable {
+  /// Stop when this share of all slots is free.
+  package var targetFreePercent: Int?
+  /// Stop when this much has been freed; with a target as well, the later of the two.
+  package var byteCount: UInt64?
+  /// Only blocks not used for this long.
+  package var olderThanSeconds: UInt64?
+  /// Only blocks of this object.
+  package var key: [UInt8]?
+  /// Only say what would be done.
+  package var isDryRun: Bool
+
+  /// A request; see the properties.
+  package init(
+    targetFreePercent: Int? = nil, byteCount: UInt64? = nil, olderThanSeconds: UInt64? = nil,
+    key: [UInt8]? = nil, isDryRun: Bool = false
+  ) {
+    self.targetFreePercent = targetFreePercent
+    self.byteCount = byteCount
+    self.olderThanSeconds = olderThanSeconds
+    self.key = key
+    self.isDryRun = isDryRun
+  }
+}
+
+/// What a cull freed, or would have.
+package struct CullReport: Equatable, Sendable {
+  package var blockCount: Int
+  /// In whole slots.
+  package var byteCount: UInt64
+  /// Free slots afterwards.
+  package var freeBlockCount: Int
+  package var isDryRun: Bool
+}
+
+/// What a verification found.
+package struct VerifyReport: Equatable, Sendable {
+  /// Blocks read back.
+  package var checkedBlockCount = 0
+  /// Blocks whose bytes could not be read or are not those that were written; misses from now on.
+  package var failedBlockCount = 0
+  /// Disagreements between the index and RAM.
+  package var indexFaults: [String] = []
+  /// Faults mended, and bad slots returned to use; 0 unless asked to repair.
+  package var repairedCount = 0
+
+  package var isClean: Bool { failedBlockCount == 0 && indexFaults.isEmpty }
+}
+
+/// The store's state and what it has done since it was opened.
+package struct StoreStatus: Equatable, Sendable {
+  /// Slots by state; `total` is their sum less the few being written at this moment.
+  package struct Blocks: Equatable, Sendable {
+    package var total = 0
+    package var used = 0
+    package var free = 0
+    /// Given up but not yet writable: a reader still looks, or the index is being told.
+    package var quarantined = 0
+    package var bad = 0
+  }
+
+  /// The index on disk.
+  package struct Index: Equatable, Sendable {
+    /// Bytes of pages that hold records.
+    package var byteCount = 0
+    package var mapByteCount = 0
+  }
+
+  /// Counters since the store was opened.
+  package struct Disk: Equatable, Sendable {
+    package var hits: UInt64 = 0
+    package var misses: UInt64 = 0
+    package var staleReads: UInt64 = 0
+    package var filledBlocks: UInt64 = 0
+    /// Fills lost to errors, a full disk, or a disk that could not keep up.
+    package var droppedFills: UInt64 = 0
+    /// Fills turned away below `bstop`.
+    package var refusedFills: UInt64 = 0
+    package var culledBlocks: UInt64 = 0
+    package var checksumFailures: UInt64 = 0
+    package var readErrors: UInt64 = 0
+    package var writeErrors: UInt64 = 0
+    package var commits: UInt64 = 0
+    package var dataSyncs: UInt64 = 0
+    /// Bytes that wait to be written.
+    package var pendingByteCount = 0
+  }
+
+  package var directory = ""
+  package var formatVersion = 0
+  package var blockByteCount = 0
+  package var capacityByteCount: UInt64 = 0
+  package var usedByteCount: UInt64 = 0
+  package var blocks = Blocks()
+  package var objectCount = 0
+  package var objectCountMax = 0
+  package var limits = CullLimits.standard
+  package var index = Index()
+  package var owner: StoreOwner?
+  package var disk = Disk()
+  /// Whether the store has given up after an error in its index: every read misses until reopened.
+  package var isWithdrawn = false
+}

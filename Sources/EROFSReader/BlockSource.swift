@@ -1,0 +1,64 @@
+package import EROFS
+
+/// Why the bytes of an image could not be had; the image itself may be fine.
+package struct SourceError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What kind of trouble it is, for whoever maps it to an errno.
+  package enum Code: Hashable, Sendable {
+    /// A local read failed.
+    case ioError
+    /// The bytes are not cached, and where they come from does not answer.
+    case originUnavailable
+    /// Where the bytes come from holds another image by now.
+    case stale
+    /// The range reaches past the end of the source.
+    case outOfBounds
+  }
+
+  package var code: Code
+  /// One line for people.
+  package var message: String
+
+  package init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  package var description: String { message }
+}
+
+/// A failed read of an image: either what is stored is wrong, or it could not be fetched.
+package enum ReadError: Error, Hashable, Sendable, CustomStringConvertible {
+  case format(EROFSError)
+  case source(SourceError)
+
+  /// Whether the image may be valid and the reader is what falls short.
+  package var isUnsupported: Bool {
+    if case .format(let error) = self { error.isUnsupported } else { false }
+  }
+
+  package var description: String {
+    switch self {
+    case .format(let error): error.description
+    case .source(let error): error.description
+    }
+  }
+}
+
+/// Where the bytes of an image, or of one of its extra devices, come from.
+package protocol BlockSource: Sendable {
+  /// The size of the image; it never changes.
+  var byteCount: UInt64 { get }
+
+  /// Fills all of `target` from `offset`, or throws. Called from many threads at a time.
+  func read(into target: inout MutableRawSpan, at offset: UInt64) throws(SourceError)
+}
+
+/// Runs `body`, turning what the format module throws into what this module throws.
+@inline(__always)
+func decoding<Result>(_ body: () throws(EROFSError) -> Result) throws(ReadError) -> Result {
+  do {
+    return try body()
+  } catch {
+    throw .format(error)
+  }
+}

@@ -1,0 +1,251 @@
+internal import Bytes
+internal import Codecs
+internal import EROFS
+
+/// The first bytes that a compressed extent decodes to; extents of other lengths may share it.
+final class DecodedCluster: Sendable {
+  let bytes: [UInt8]
+
+  init(bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+}
+
+/// Which stored bytes were decoded, and how.
+struct DecodedClusterKey: Hashable, Sendable {
+  var place: Extent.Place
+  var storedOffset: UInt64
+  var storedByteCount: UInt64
+  var algorithm: CompressionAlgorithm
+}
+
+/// Reads of compressed files.
+extension Image {
+  /// The most compressed bytes that one source read fetches, if an extent alone is no longer.
+  private static let runByteCountLimit: UInt64 = 1 << 20
+
+  /// Fills all of `target` from `offset` of `inode`, which is at least that long.
+  func readCompressed(
+    _ inode: Inode, at offset: UInt64, into target: inout MutableRawSpan
+  ) throws(ReadError) {
+    guard target.byteCount > 0 else { return }
+    let map = try clusterMap(of: inode)
+    var done = 0
+    while done < target.byteCount {
+      let (segment, first) = try segment(of: map, containing: offset + UInt64(done))
+      var position = first
+      while position < segment.extents.count, done < target.byteCount {
+        position = try readRun(
+          segment.extents, from: position, at: offset, of: inode, into: &target, &done)
+      }
+    }
+  }
+
+  /// Reads extent `first` of `extents` and those behind it that one source read can serve too.
+  ///
+  /// `done` bytes of `target`, whose start is `offset` in the file, are there already. Returns the
+  /// position of the extent to go on with.
+  private func readRun(
+    _ extents: [Extent], from first: Int, at offset: UInt64, of inode: Inode,
+    into target: inout MutableRawSpan, _ done: inout Int
+  ) throws(ReadError) -> Int {
+    let extent = extents[first]
+    let end = offset + UInt64(target.byteCount)
+    let start = offset + UInt64(done)
+    let skipped = start - extent.fileOffset
+    var runEnd = min(extent.fileEnd, end)
+    var next = first + 1
+    switch extent.kind {
+    case .compressed:
+      return try readCompressedRun(
+        extents, from: first, at: offset, of: inode, into: &target, &done)
+    case .plain, .hole:
+      // Neighbours that are stored next to each other are one read.
+      while runEnd < end, next < extents.count, extents[next - 1].isContinued(by: extents[next]) {
+        runEnd = min(extents[next].fileEnd, end)
+        next += 1
+      }
+    default: break
+    }
+    let count = Int(runEnd - start)
+    var part = target[bytes: done..<done + count]
+    switch extent.kind {
+    case .hole: part.zero(0..<count)
+    case .fragment: try readFragment(extent, skipping: skipped, of: inode, into: &part)
+    case .interlaced: try readInterlaced(extent, skipping: skipped, into: &part)
+    default: try readStored(extent, from: skipped, into: &part)
+    }
+    done += count
+    return next
+  }
+
+  /// Fills `target` with the stored form of `extent`, and of what continues it, from `skipped` on.
+  private func readStored(
+    _ extent: Extent, from skipped: UInt64, into target: inout MutableRawSpan
+  ) throws(ReadError) {
+    switch extent.place {
+    case .device(let device):
+      try devices.read(
+        into: &target,
+        at: DeviceSet.Location(device: device, offset: extent.storedOffset + skipped))
+    case .metadata(let space):
+      try copyMetadata(
+        at: MetadataAddress(space: space, offset: extent.storedOffset + skipped), into: &target)
+    }
+  }
+
+  /// Fills `target` with part of the packed inode, which has no fragments itself.
+  private func readFragment(
+    _ extent: Extent, skipping skipped: UInt64, of inode: Inode, into target: inout MutableRawSpan
+  ) throws(ReadError) {
+    let packed = try packedInode()
+    guard inode.nid != packed.nid else {
+      throw .format(EROFSError(.badExtent("fragment within the packed inode"), at: inode.nid))
+    }
+    let (offset, overflow) = extent.storedOffset.addingReportingOverflow(skipped)
+    guard !overflow, try read(packed, at: offset, into: &target) == target.byteCount else {
+      throw .format(EROFSError(.badExtent("fragment past the packed inode"), at: inode.nid))
+    }
+  }
+
+  /// Fills `target` from an extent whose first bytes are stored last, so that each byte has the
+  /// place in its block that it has in the file.
+  private func readInterlaced(
+    _ extent: Extent, skipping skipped: UInt64, into target: inout MutableRawSpan
+  ) throws(ReadError) {
+    let blockByteCount = UInt64(superblock.blockByteCount)
+    let lastByteCount = blockByteCount - extent.fileOffset % blockByteCount
+    let end = skipped + UInt64(target.byteCount)
+    var done = 0
+    if skipped < lastByteCount {
+      done = Int(min(end, lastByteCount) - skipped)
+      var part = target[bytes: 0..<done]
+      try readStored(
+        extent, from: extent.storedByteCount - lastByteCount + skipped, into: &part)
+    }
+    if done < target.byteCount {
+      var part = target[bytes: done..<target.byteCount]
+      try readStored(extent, from: skipped + UInt64(done) - lastByteCount, into: &part)
+    }
+  }
+
+  /// Reads compressed extent `first` and those behind it whose data follows, as far as `target`
+  /// wants them and they are not decoded already, with one source read.
+  private func readCompressedRun(
+    _ extents: [Extent], from first: Int, at offset: UInt64, of inode: Inode,
+    into target: inout MutableRawSpan, _ done: inout Int
+  ) throws(ReadError) -> Int {
+    let end = offset + UInt64(target.byteCount)
+    let start = offset + UInt64(done)
+    let extent = extents[first]
+    let isPartial = start > extent.fileOffset || extent.fileEnd > end
+    if isPartial, let key = key(of: extent),
+      let cluster = clusters.value(for: key), cluster.bytes.count >= Int(extent.byteCount)
+    {
+      copy(cluster, of: extent, at: offset, into: &target, &done)
+      return first + 1
+    }
+    if case .metadata(let space) = extent.place {
+      let address = MetadataAddress(space: space, offset: extent.storedOffset)
+      let stored = try withMetadata(at: address, byteCount: Int(extent.storedByteCount)) {
+        $0.copyBytes()
+      }
+      try decode(stored.rawSpan, extent, of: inode, at: offset, into: &target, &done)
+      return first + 1
+    }
+    guard case .device(let device) = extent.place else { return first + 1 }
+
+    var next = first + 1
+    var storedEnd = extent.storedOffset + extent.storedByteCount
+    while next < extents.count, extents[next].fileOffset < end {
+      let candidate = extents[next]
+      guard case .compressed = candidate.kind, candidate.place == extent.place,
+        candidate.storedOffset == storedEnd,
+        storedEnd + candidate.storedByteCount - extent.storedOffset <= Self.runByteCountLimit
+      else { break }
+      storedEnd += candidate.storedByteCount
+      next += 1
+    }
+    // Before anything is fetched for nothing.
+    for position in first..<next { try requireDecoder(of: extents[position], inode) }
+    var scratch = ScratchBuffer(byteCount: Int(storedEnd - extent.storedOffset))
+    var span = scratch.mutableBytes
+    try devices.read(
+      into: &span, at: DeviceSet.Location(device: device, offset: extent.storedOffset))
+    for position in first..<next {
+      let from = Int(extents[position].storedOffset - extent.storedOffset)
+      let stored = scratch.bytes.extracting(
+        from..<from + Int(extents[position].storedByteCount))
+      try decode(stored, extents[position], of: inode, at: offset, into: &target, &done)
+    }
+    return next
+  }
+
+  private func key(of extent: Extent) -> DecodedClusterKey? {
+    guard case .compressed(let algorithm) = extent.kind else { return nil }
+    return DecodedClusterKey(
+      place: extent.place, storedOffset: extent.storedOffset,
+      storedByteCount: extent.storedByteCount, algorithm: algorithm)
+  }
+
+  /// Copies what `target` wants of `extent` from where it is decoded.
+  private func copy(
+    _ cluster: DecodedCluster, of extent: Extent, at offset: UInt64,
+    into target: inout MutableRawSpan, _ done: inout Int
+  ) {
+    let skipped = Int(offset + UInt64(done) - extent.fileOffset)
+    let count = min(Int(extent.byteCount) - skipped, target.byteCount - done)
+    let bytes = cluster.bytes
+    target.copy(bytes.rawSpan.extracting(skipped..<skipped + count), atByteOffset: done)
+    done += count
+  }
+
+  /// Decodes `extent` into `target` when all of it is wanted; otherwise keeps it, for who reads
+  /// part of an extent mostly wants the rest soon.
+  private func decode(
+    _ stored: RawSpan, _ extent: Extent, of inode: Inode, at offset: UInt64,
+    into target: inout MutableRawSpan, _ done: inout Int
+  ) throws(ReadError) {
+    try requireDecoder(of: extent, inode)
+    let skipped = offset + UInt64(done) - extent.fileOffset
+    let byteCount = Int(extent.byteCount)
+    if skipped == 0, byteCount <= target.byteCount - done {
+      var part = target[bytes: done..<done + byteCount]
+      try decode(stored, of: inode, into: &part)
+      done += byteCount
+      return
+    }
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    var span = bytes.mutableRawSpan
+    try decode(stored, of: inode, into: &span)
+    let cluster = DecodedCluster(bytes: bytes)
+    if let key = key(of: extent) { clusters.insert(cluster, for: key, cost: byteCount) }
+    copy(cluster, of: extent, at: offset, into: &target, &done)
+  }
+
+  private func requireDecoder(of extent: Extent, _ inode: Inode) throws(ReadError) {
+    guard case .compressed(let algorithm) = extent.kind, algorithm != .lz4 else { return }
+    throw .format(EROFSError(.unsupported("\(algorithm.name) compression"), at: inode.nid))
+  }
+
+  /// Decodes LZ4 data to exactly as many bytes as `target` holds.
+  private func decode(
+    _ stored: RawSpan, of inode: Inode, into target: inout MutableRawSpan
+  ) throws(ReadError) {
+    var payload = stored
+    if superblock.incompatibleFeatures.contains(.zeroPadding) {
+      let limit = min(stored.byteCount, superblock.blockByteCount)
+      var start = 0
+      while start < limit, stored.byte(at: start) == 0 { start += 1 }
+      guard start < limit else {
+        throw .format(EROFSError(.badData("nothing but padding"), at: inode.nid))
+      }
+      payload = stored.extracting(start..<stored.byteCount)
+    }
+    do {
+      try LZ4.decode(payload, into: &target)
+    } catch {
+      throw .format(EROFSError(.badData(error.description), at: inode.nid))
+    }
+  }
+}

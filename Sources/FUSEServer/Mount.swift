@@ -1,0 +1,89 @@
+internal import Bytes
+internal import Linux
+
+/// A mounted filesystem, as /proc/self/mountinfo lists it.
+package struct Mount: Equatable, Sendable {
+  /// The type that Cullet's mounts have: FUSE with a subtype.
+  package static let culletType = "fuse.cullet"
+
+  /// The directory that it is mounted on, absolute.
+  package let directory: String
+  /// What was given as its source when it was mounted.
+  package let source: String
+  package let type: String
+  /// The device number that its files show, "major:minor".
+  package let device: String
+
+  /// Cullet's mounts in this mount namespace, oldest first; served or dead.
+  package static func list() throws(FUSEError) -> [Mount] {
+    try all().filter { $0.type == culletType }
+  }
+
+  /// Whether somebody serves the mount; a dead one is only good for unmounting.
+  ///
+  /// Asks the server, and so waits for it.
+  package var isServed: Bool {
+    do throws(SystemError) {
+      try MountCalls.probe(directory)
+      return true
+    } catch {
+      return error.errno != .notConnected && error.errno != .connectionAborted
+    }
+  }
+
+  /// The mount that is in sight on `directory`, given in canonical form.
+  static func topmost(on directory: String) throws(FUSEError) -> Mount? {
+    try all().last { $0.directory == directory }
+  }
+
+  /// Every mount, in the order of the table: a later one hides an earlier one on its directory.
+  private static func all() throws(FUSEError) -> [Mount] {
+    do throws(SystemError) {
+      let file = try FileDescriptor(opening: "/proc/self/mountinfo", .readOnly)
+      var text: [UInt8] = []
+      var buffer = [UInt8](repeating: 0, count: 64 << 10)
+      while true {
+        var span = buffer.mutableRawSpan
+        let count = try file.read(into: &span)
+        if count == 0 { return parse(text) }
+        text += buffer.prefix(count)
+      }
+    } catch {
+      throw FUSEError(error, path: "/proc/self/mountinfo")
+    }
+  }
+
+  /// The mounts in the text of a mountinfo file; lines that make no sense are left out.
+  ///
+  /// A line is "ID parent major:minor root directory options [field …] - type source options".
+  package static func parse(_ text: [UInt8]) -> [Mount] {
+    text.split(separator: UInt8(ascii: "\n")).compactMap { line in
+      let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+      guard fields.count >= 6,
+        let dash = fields[6...].firstIndex(where: { $0.elementsEqual([UInt8(ascii: "-")]) }),
+        fields.count > dash + 2
+      else { return nil }
+      return Mount(
+        directory: unescape(fields[4]), source: unescape(fields[dash + 2]),
+        type: unescape(fields[dash + 1]), device: unescape(fields[2]))
+    }
+  }
+
+  /// Decodes what the kernel writes as a backslash and three octal digits: blanks and backslashes.
+  private static func unescape(_ field: ArraySlice<UInt8>) -> String {
+    var bytes: [UInt8] = []
+    var rest = field
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(3).map { $0 &- UInt8(ascii: "0") }
+      if byte == UInt8(ascii: "\\"), digits.count == 3, digits.allSatisfy({ $0 < 8 }),
+        digits[0] < 4
+      {
+        bytes.append(digits[0] << 6 | digits[1] << 3 | digits[2])
+        rest = rest.dropFirst(3)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

@@ -1,0 +1,43 @@
+package import FUSEProtocol
+
+/// How a session serves.
+package struct ServingOptions: Sendable {
+  /// The largest READ: 256 pages, the kernel's own limit unless root raises it.
+  package static let readByteCountMax = 1 << 20
+
+  /// How many threads there are from the start, each with a buffer of its own.
+  package var threadCount: Int
+  /// How many there may be when all others have been waiting, as for the network.
+  ///
+  /// A thread holds up to 1 MiB, once it has answered a READ that large.
+  package var threadCountMax: Int
+  /// How long the kernel may remember names and attributes.
+  package var timeouts: CacheTimeouts
+  /// Whether files need no OPEN: saves a round trip an open, and the kernel keeps caches by itself.
+  package var handleless: Bool
+  /// Whether every listing of a directory brings the attributes of its entries along.
+  ///
+  /// Otherwise the kernel asks for them with the first part of a listing, and with more once they
+  /// turn out to be wanted: good where an inode may have to be fetched, dear where all are at hand,
+  /// for each entry that is looked at then costs a request.
+  package var listsAttributesAlways: Bool
+  /// The kernel's read-ahead window per file, in bytes, as far as the mount could raise it.
+  package var readAheadByteCount: Int
+  /// How many read-aheads the kernel may have under way.
+  package var backgroundRequestCount: UInt16
+
+  package init(
+    threadCount: Int = 4, threadCountMax: Int = 32, timeouts: CacheTimeouts = .immutable,
+    handleless: Bool = true,
+    listsAttributesAlways: Bool = false, readAheadByteCount: Int = 1 << 20,
+    backgroundRequestCount: UInt16 = 64
+  ) {
+    self.threadCount = threadCount
+    self.threadCountMax = threadCountMax
+    self.timeouts = timeouts
+    self.handleless = handleless
+    self.listsAttributesAlways = listsAttributesAlways
+    self.readAheadByteCount = readAheadByteCount
+    self.backgroundRequestCount = backgroundRequestCount
+  }
+}

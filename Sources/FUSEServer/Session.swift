@@ -1,0 +1,110 @@
+internal import FUSEProtocol
+internal import Linux
+internal import Synchronization
+
+/// A filesystem being served through one mount.
+///
+/// Invariants: ``run()`` is called once. No request is dropped by ``stop()``: those that were taken
+/// from the kernel are answered before ``run()`` returns, and the device is closed only then.
+package final class Session: Sendable {
+  private let filesystem: any Filesystem
+  private let options: ServingOptions
+  private let workers: [Worker]
+  private let crew: Crew
+  /// Taken by ``run()``.
+  private let device: Lock<FUSEDevice?>
+
+  /// A session that serves `filesystem` to the mount behind `device`.
+  package init(
+    filesystem: any Filesystem, device: FUSEDevice, options: ServingOptions = ServingOptions()
+  ) {
+    self.filesystem = filesystem
+    self.options = options
+    let threadCountMax = max(1, options.threadCount, options.threadCountMax)
+    workers = (0..<threadCountMax).map { _ in Worker() }
+    crew = Crew(countMax: threadCountMax)
+    self.device = Lock(device)
+  }
+
+  /// As the initialiser above, for a fixed number of threads and otherwise defaults.
+  package convenience init(
+    filesystem: any Filesystem, device: FUSEDevice, threadCount: Int
+  ) {
+    let options = ServingOptions(threadCount: threadCount, threadCountMax: threadCount)
+    self.init(filesystem: filesystem, device: device, options: options)
+  }
+
+  /// Serves until the filesystem is unmounted or ``stop()`` is called; blocks the calling thread.
+  ///
+  /// Lets go of the device in the end; the mount's connection closes with its last holder.
+  package func run() throws(FUSEError) {
+    guard let device = device.withLock({ $0.take() }) else { return }
+    let settled = Lock<Dispatcher?>(nil)
+    // The first thread settles INIT, lets the others start, then serves like them.
+    let hasStarted = crew.start { index throws(FUSEError) in
+      guard let dispatcher = try self.negotiate(device) else { return }
+      settled.withLock { $0 = dispatcher }
+      self.crew.becomeReady()
+      try self.workers[index].serve(device, dispatcher, self.crew)
+    }
+    guard hasStarted else {
+      throw FUSEError(.system(.tryAgain), detail: "no thread to serve with")
+    }
+    if crew.awaitReadiness(), let dispatcher = settled.withLock({ $0 }) {
+      for _ in 0..<max(0, options.threadCount - 1) { addThread(device, dispatcher) }
+      try crew.awaitEnd { addThread(device, dispatcher) }
+    } else {
+      try crew.awaitEnd {}
+    }
+  }
+
+  /// Makes ``run()`` return once the requests at hand are answered; any thread may call it.
+  ///
+  /// The mount stays, dead: unmount it first, lazily if it is in use.
+  package func stop() {
+    crew.stop()
+  }
+
+  /// What the session has done so far.
+  package var counts: SessionCounts {
+    workers.reduce(into: SessionCounts()) { counts, worker in
+      counts.requestCount += worker.requestCount.load(ordering: .relaxed)
+      counts.failureCount += worker.failureCount.load(ordering: .relaxed)
+      counts.lostReplyCount += worker.lostReplyCount.load(ordering: .relaxed)
+    }
+  }
+
+  /// Adds a thread to serve with, if there may be more; without it the others are enough.
+  private func addThread(_ device: FUSEDevice, _ dispatcher: Dispatcher) {
+    _ = crew.start { index throws(FUSEError) in
+      try self.workers[index].serve(device.cloneOrSelf(), dispatcher, self.crew)
+    }
+  }
+
+  /// Answers INIT, which the kernel sends first; nil when the mount is gone or the session stops.
+  private func negotiate(_ device: FUSEDevice) throws(FUSEError) -> Dispatcher? {
+    var buffer = AlignedBuffer(byteCount: Worker.requestByteCountMax)
+    var reply = AlignedBuffer(byteCount: Dispatcher.payloadOffset + InitReply.byteCount)
+    var received = 0
+    while received == 0 {
+      if crew.isStopping { return nil }
+      switch Worker.receive(from: device, into: &buffer) {
+      case .message(let byteCount): received = byteCount
+      case .nothing: continue
+      case .end: return nil
+      case .failure(let errno): throw FUSEError(.system(errno), detail: "reading /dev/fuse")
+      }
+    }
+    var target = reply.mutableBytes
+    let (answer, negotiation) = Negotiation.answer(
+      buffer.bytes.extracting(first: received), options: options, in: &target)
+    if let range = answer.reply {
+      try? device.descriptor.writeMessage(reply.bytes.extracting(range))
+    }
+    guard let negotiation else { throw FUSEError(.unsupportedKernel) }
+    var options = options
+    options.handleless = negotiation.handleless
+    return Dispatcher(
+      filesystem: filesystem, options: options, contexts: workers.map(\.context))
+  }
+}

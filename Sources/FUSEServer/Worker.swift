@@ -1,0 +1,88 @@
+internal import Bytes
+internal import FUSEProtocol
+internal import Linux
+internal import Synchronization
+
+/// One thread's part of a session: read a request, answer it, repeat.
+///
+/// Its two buffers are all the memory that it needs, whatever is asked.
+final class Worker: Sendable {
+  /// At least the kernel's minimum of 8 KiB; more only makes FORGET batches larger.
+  static let requestByteCountMax = 32 << 10
+
+  /// What a read from the device came to.
+  enum Receipt {
+    case message(byteCount: Int)
+    /// The wait was interrupted, or the caller gave up between the queue and our buffer.
+    case nothing
+    /// The mount is gone.
+    case end
+    case failure(Errno)
+  }
+
+  let context = RequestContext()
+  let requestCount = Atomic<UInt64>(0)
+  let failureCount = Atomic<UInt64>(0)
+  let lostReplyCount = Atomic<UInt64>(0)
+
+  /// Serves `device` until it ends or `crew` stops; the request at hand is finished first.
+  func serve(
+    _ device: FUSEDevice, _ dispatcher: Dispatcher, _ crew: Crew
+  ) throws(FUSEError) {
+    var request = AlignedBuffer(byteCount: Self.requestByteCountMax)
+    // Most of it is touched only by a thread that gets a large READ.
+    var reply = try FUSEError.naming("") { () throws(SystemError) in
+      try MappedBuffer(byteCount: Dispatcher.payloadOffset + ServingOptions.readByteCountMax)
+    }
+    try context.adopt { () throws(FUSEError) in
+      while !crew.isStopping {
+        crew.beginWaiting()
+        let receipt = Self.receive(from: device, into: &request)
+        crew.endWaiting()
+        switch receipt {
+        case .message(let byteCount):
+          var target = reply.mutableBytes
+          let answer = dispatcher.answer(
+            request.bytes.extracting(first: byteCount), in: &target, context: context)
+          requestCount.add(1, ordering: .relaxed)
+          if answer.errorNumber != 0 { failureCount.add(1, ordering: .relaxed) }
+          if let range = answer.reply { send(reply.bytes.extracting(range), to: device) }
+        case .nothing: continue
+        case .end: return
+        case .failure(let errno): throw FUSEError(.system(errno), detail: "reading /dev/fuse")
+        }
+      }
+    }
+  }
+
+  /// Waits for a request and puts it into `buffer`.
+  static func receive(from device: FUSEDevice, into buffer: inout AlignedBuffer) -> Receipt {
+    do throws(Errno) {
+      var target = buffer.mutableBytes
+      return .message(byteCount: try device.descriptor.readMessage(into: &target))
+    } catch {
+      switch error {
+      case .interrupted, .noSuchFile, .tryAgain: return .nothing
+      case .noSuchDevice, .connectionAborted: return .end
+      default: return .failure(error)
+      }
+    }
+  }
+
+  private func send(_ message: RawSpan, to device: FUSEDevice) {
+    do throws(Errno) {
+      try device.descriptor.writeMessage(message)
+    } catch {
+      // ENOENT: the caller was killed and nobody waits. ENODEV: the mount is gone, as the next read
+      // will say. In both cases there is nobody left to tell.
+      if error == .noSuchFile || error == .noSuchDevice { return }
+      lostReplyCount.add(1, ordering: .relaxed)
+      // Anything else would leave the caller waiting for ever: it gets the shortest possible reply.
+      let unique = message.load(fromByteOffset: 8, as: UInt64.self)
+      var header = [UInt8](repeating: 0, count: ReplyHeader.byteCount)
+      var target = header.mutableRawSpan
+      ReplyHeader(unique: unique, errorNumber: Errno.ioError.rawValue).encode(into: &target)
+      try? device.descriptor.writeMessage(header.rawSpan)
+    }
+  }
+}

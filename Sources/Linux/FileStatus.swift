@@ -1,0 +1,44 @@
+internal import CLinux
+
+/// What stat(2) tells about a file.
+package struct FileStatus: Hashable, Sendable {
+  /// All of st_mode: the kind of file and its permissions.
+  package let mode: UInt32
+  package let device: UInt64
+  package let inode: UInt64
+  package let byteCount: UInt64
+  /// Nanoseconds since 1970-01-01 UTC.
+  package let modifiedAt: Int64
+
+  package var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
+  package var isBlockDevice: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFBLK) }
+  package var isDirectory: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
+
+  fileprivate init(_ status: stat) {
+    mode = status.st_mode
+    device = UInt64(status.st_dev)
+    inode = UInt64(status.st_ino)
+    byteCount = UInt64(max(0, status.st_size))
+    modifiedAt = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+  }
+}
+
+extension FileDescriptor {
+  /// The status of the open file.
+  package func status() throws(SystemError) -> FileStatus {
+    var status = stat()
+    _ = try retryingInterrupts("fstat") { Int(unsafe fstat(rawValue, &status)) }
+    return FileStatus(status)
+  }
+
+  /// How many bytes a regular file or block device has to read; EINVAL for anything else.
+  package func readableByteCount() throws(SystemError) -> UInt64 {
+    let status = try self.status()
+    if status.isRegular { return status.byteCount }
+    guard status.isBlockDevice else {
+      throw SystemError(
+        call: "read", errno: status.isDirectory ? .isDirectory : .invalidArgument)
+    }
+    return UInt64(try retryingInterrupts("lseek") { lseek(rawValue, 0, SEEK_END) })
+  }
+}

@@ -1,0 +1,38 @@
+internal import Bytes
+internal import CLinux
+
+/// Devices where one read or write is one message, as /dev/fuse.
+///
+/// The errors are bare numbers: a busy loop compares them, and nothing is allocated.
+extension FileDescriptor {
+  /// One read(2), EINTR included: the size of the message.
+  package func readMessage(into target: inout MutableRawSpan) throws(Errno) -> Int {
+    let count = unsafe target.withUnsafeMutableBytes { buffer in
+      unsafe CLinux.read(rawValue, buffer.baseAddress, buffer.count)
+    }
+    guard count >= 0 else { throw .current }
+    return count
+  }
+
+  /// One write(2) of the whole message, repeated on EINTR.
+  package func writeMessage(_ message: RawSpan) throws(Errno) {
+    while true {
+      let count = unsafe message.withUnsafeBytes { buffer in
+        unsafe CLinux.write(rawValue, buffer.baseAddress, buffer.count)
+      }
+      if count >= 0 { return }
+      let errno = Errno.current
+      if errno != .interrupted { throw errno }
+    }
+  }
+
+  /// A descriptor of its own, with its own queue, for the connection that this one serves.
+  package func cloneFUSEConnection() throws(SystemError) -> FileDescriptor {
+    let clone = try FileDescriptor(opening: "/dev/fuse", .readWrite)
+    var source = UInt32(rawValue)
+    _ = try retryingInterrupts("ioctl", "/dev/fuse") {
+      Int(unsafe cullet_ioctl_u32(clone.rawValue, cullet_FUSE_DEV_IOC_CLONE, &source))
+    }
+    return clone
+  }
+}

@@ -1,0 +1,131 @@
+import BlockStore
+import Bytes
+import TestSupport
+import Testing
+
+@Suite struct CullingTests {
+  let fixture: StoreFixture
+
+  init() throws {
+    fixture = try StoreFixture()
+  }
+
+  @Test(arguments: [16, 64, 300])
+  func `a cache smaller than what is read through it stays within bounds`(slotCount: Int) throws {
+    let store = try fixture.open(slotCount: slotCount, blockByteCount: 16 << 10)
+    let object = try store.bind("image", blocks: slotCount * 4)
+    for pass in 0..<2 {
+      for block in 0..<UInt32(slotCount * 4) {
+        if let isRight = object.isRight(block) { #expect(isRight) } else { object.fill(block) }
+      }
+      try store.flush()
+      let status = store.status()
+      #expect(status.usedByteCount <= status.capacityByteCount)
+      #expect(status.blocks.used > slotCount / 2, "pass \(pass)")
+      #expect(status.disk.refusedFills == 0)
+    }
+    #expect(store.verify(repair: false).isClean)
+  }
+
+  @Test func `blocks in use survive a scan`() throws {
+    let store = try fixture.open(slotCount: 256, blockByteCount: 16 << 10)
+    let object = try store.bind("image", blocks: 4000)
+    for block in 0..<64 as Range<UInt32> { object.fill(block) }
+    try store.flush()
+    for block in 0..<64 as Range<UInt32> { _ = object.isRight(block) }
+    for block in 100..<2000 as Range<UInt32> { object.fill(block) }
+    try store.flush()
+    let kept = (0..<64 as Range<UInt32>).filter { object.contains(block: $0) }
+    #expect(kept.count >= 60)
+  }
+
+  @Test func `the coldest go first`() throws {
+    let store = try fixture.open(slotCount: 128, blockByteCount: 16 << 10)
+    let object = try store.bind("image", blocks: 100)
+    for block in 0..<100 as Range<UInt32> { object.fill(block) }
+    try store.flush()
+    for block in stride(from: 0, to: 100, by: 2) as StrideTo<UInt32> { _ = object.isRight(block) }
+    let report = store.cull(CullRequest(byteCount: 50 * 16 << 10))
+    #expect(report.blockCount == 50)
+    for block in 0..<100 as Range<UInt32> {
+      #expect(object.contains(block: block) == (block % 2 == 0))
+    }
+  }
+
+  @Test func `uses that a tier above reports keep blocks warm`() throws {
+    let store = try fixture.open(slotCount: 128, blockByteCount: 16 << 10)
+    let object = try store.bind("image", blocks: 100)
+    for block in 0..<100 as Range<UInt32> { object.fill(block) }
+    try store.flush()
+    for block in 0..<10 as Range<UInt32> { object.noteUse(block: block) }
+    _ = store.cull(CullRequest(byteCount: 90 * 16 << 10))
+    #expect((0..<100 as Range<UInt32>).filter { object.contains(block: $0) } == Array(0..<10))
+  }
+
+  @Test func `recency survives a clean close`() throws {
+    do {
+      let store = try fixture.open(slotCount: 128, blockByteCount: 16 << 10)
+      let object = try store.bind("image", blocks: 100)
+      for block in 0..<100 as Range<UInt32> { object.fill(block) }
+      try store.flush()
+      for block in 0..<20 as Range<UInt32> { _ = object.isRight(block) }
+    }
+    let store = try fixture.open()
+    let object = try store.bind("image", blocks: 100)
+    _ = store.cull(CullRequest(byteCount: 80 * 16 << 10))
+    #expect((0..<100 as Range<UInt32>).filter { object.contains(block: $0) } == Array(0..<20))
+  }
+
+  @Test func `a target of half the blocks frees half of ten thousand`() throws {
+    let store = try fixture.open(slotCount: 10_000, blockByteCount: 16 << 10)
+    let object = try store.bind("image", blocks: 10_000)
+    for block in 0..<9_300 as Range<UInt32> { object.fill(block) }
+    try store.flush()
+    let plan = store.cull(CullRequest(targetFreePercent: 50, isDryRun: true))
+    #expect(plan.isDryRun)
+    #expect(plan.blockCount == 4_300)
+    #expect(store.status().blocks.used == 9_300)
+    let report = store.cull(CullRequest(targetFreePercent: 50))
+    #expect(report.blockCount == 4_300)
+    #expect(report.freeBlockCount == 5_000)
+    #expect(store.status().blocks.free == 5_000)
+    #expect(object.isRight(9_299) == true)
+  }
+
+  @Test func `filters limit what is culled`() throws {
+    let store = try fixture.open(slotCount: 64, blockByteCount: 16 << 10)
+    let first = try store.bind("first", blocks: 10)
+    let second = try store.bind("second", blocks: 10)
+    for block in 0..<10 as Range<UInt32> {
+      first.fill(block)
+      second.fill(block)
+    }
+    #expect(store.cull(CullRequest(olderThanSeconds: 3600)).blockCount == 0)
+    #expect(store.cull(CullRequest(key: Array("first".utf8))).blockCount == 10)
+    #expect(!first.contains(block: 0))
+    #expect(second.contains(block: 0))
+    #expect(store.cull(CullRequest(key: Array("third".utf8))).blockCount == 0)
+    #expect(store.cull(CullRequest(olderThanSeconds: 0)).blockCount == 10)
+  }
+
+  @Test func `new limits are acted on and remembered`() throws {
+    let wide = try CullLimits(brun: 60, bcull: 50, bstop: 10)
+    do {
+      let store = try fixture.open(slotCount: 100, blockByteCount: 16 << 10)
+      let object = try store.bind("image", blocks: 100)
+      for block in 0..<80 as Range<UInt32> { object.fill(block) }
+      try store.flush()
+      try store.setLimits(wide)
+      #expect(store.status().blocks.free >= 60)
+    }
+    #expect(try fixture.open().status().limits == wide)
+  }
+
+  @Test(arguments: [(5, 7, 1), (7, 5, 5), (100, 5, 1), (7, 5, -1)])
+  func `limits out of order are refused`(brun: Int, bcull: Int, bstop: Int) {
+    let error = #expect(throws: StoreError.self) {
+      _ = try CullLimits(brun: brun, bcull: bcull, bstop: bstop)
+    }
+    #expect(error?.code == .badConfiguration)
+  }
+}

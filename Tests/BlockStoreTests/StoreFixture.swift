@@ -1,0 +1,97 @@
+import BlockStore
+import Bytes
+import Foundation
+import TestSupport
+
+/// A cache directory of a test's own, and the bytes that its blocks should have.
+struct StoreFixture {
+  let directory: TemporaryDirectory
+
+  init() throws {
+    directory = try TemporaryDirectory()
+  }
+
+  var path: String { directory.file("cache") }
+  var dataPath: String { "\(path)/cache.dat" }
+
+  /// Opens the cache, of `slotCount` slots if it is new.
+  func open(
+    slotCount: Int = 64, blockByteCount: Int = 65536, limits: CullLimits = .standard
+  ) throws -> CacheStore {
+    try CacheStore(
+      opening: path,
+      creatingWith: StoreConfiguration(
+        capacityByteCount: UInt64(slotCount * blockByteCount), blockByteCount: blockByteCount,
+        limits: limits))
+  }
+
+  /// The bytes of a version of a block: random, and different for each.
+  static func bytes(_ block: UInt32, version: UInt64 = 0, count: Int = 65536) -> [UInt8] {
+    var generator = SeededGenerator(seed: UInt64(block) << 32 | version)
+    var bytes = [UInt8](repeating: 0, count: count)
+    // Random ends and a constant middle: enough to tell blocks apart, and quick to make.
+    for offset in 0..<min(32, count) { bytes[offset] = UInt8(truncatingIfNeeded: generator.next()) }
+    for offset in max(0, count - 32)..<count {
+      bytes[offset] = UInt8(truncatingIfNeeded: generator.next())
+    }
+    return bytes
+  }
+
+  /// Changes bytes of the data file behind the store's back.
+  func overwrite(_ bytes: [UInt8], at offset: UInt64) throws {
+    let file = try FileHandle(forUpdating: URL(filePath: dataPath))
+    try file.seek(toOffset: offset)
+    try file.write(contentsOf: Data(bytes))
+    try file.close()
+  }
+
+  /// Bytes of the data file.
+  func read(count: Int, at offset: UInt64) throws -> [UInt8] {
+    let file = try FileHandle(forReadingFrom: URL(filePath: dataPath))
+    try file.seek(toOffset: offset)
+    let data = try file.read(upToCount: count) ?? Data()
+    try file.close()
+    return [UInt8](data)
+  }
+
+  /// Where in the data file `bytes` lie, at the start of a slot.
+  func slotOffset(holding bytes: [UInt8], slotCount: Int = 64) throws -> UInt64? {
+    for slot in 0..<slotCount {
+      let offset = UInt64(1 << 20 + slot * 65536)
+      if try read(count: 32, at: offset) == Array(bytes.prefix(32)) { return offset }
+    }
+    return nil
+  }
+}
+
+extension CacheStore {
+  func bind(_ name: String, version: String = "v1", blocks: Int = 64) throws -> StoredObject {
+    try bind(
+      key: Array(name.utf8), coherency: Array(version.utf8),
+      byteCount: UInt64(blocks * blockByteCount))
+  }
+}
+
+extension StoredObject {
+  /// The block's bytes, if they are cached.
+  func bytes(ofBlock block: UInt32) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0xEE, count: validByteCount(ofBlock: block) ?? 1)
+    var span = buffer.mutableRawSpan
+    guard case .hit(let count) = read(block: block, into: &span) else { return nil }
+    return Array(buffer.prefix(count))
+  }
+
+  /// Fills a block with what ``StoreFixture/bytes(_:version:count:)`` says.
+  func fill(_ block: UInt32, version: UInt64 = 0) {
+    let bytes = StoreFixture.bytes(
+      block, version: version, count: validByteCount(ofBlock: block) ?? 0)
+    fill(block: block, with: bytes.rawSpan)
+  }
+
+  /// Whether the block is cached with the right bytes; nil when it is not cached.
+  func isRight(_ block: UInt32, version: UInt64 = 0) -> Bool? {
+    bytes(ofBlock: block).map {
+      $0 == StoreFixture.bytes(block, version: version, count: $0.count)
+    }
+  }
+}
