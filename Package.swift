@@ -81,6 +81,12 @@ let package = Package(
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ], swiftSettings: house),
 
+    // 4: images as mounts, and as files and manifests.
+    module(
+      "ImageMount", "Bytes", "EROFS", "EROFSReader", "FUSEProtocol", "FUSEServer", "Linux",
+      "ReadPath"),
+    module("ImageExport", "Bytes", "EROFS", "EROFSReader", "Codecs", "Linux"),
+
     // Tests.
     .target(
       name: "TestSupport", dependencies: ["Bytes", "CLinux", "Codecs"], path: "Tests/TestSupport",

@@ -1,0 +1,208 @@
+internal import Bytes
+internal import EROFS
+package import EROFSReader
+internal import Linux
+
+/// Writes an image's tree into a directory: contents, links, owners, modes, times, attributes.
+///
+/// Nothing is written outside of the target, whatever the image says: every file is made by name
+/// in a directory that was made here. Holes stay holes. Not thread-safe.
+package struct Extractor {
+  /// One directory a level is held open while its subtree is written.
+  private static let depthLimit = 512
+  private static let pieceByteCount = 1 << 20
+
+  private let image: Image
+  private let keepsOwners: Bool
+  /// The first path of every file that has several.
+  private var firstPaths: [UInt64: [FileName]] = [:]
+  private var buffer = [UInt8](repeating: 0, count: pieceByteCount)
+
+  /// Entries written so far.
+  package private(set) var entryCount = 0
+  /// What could not be kept for want of privilege, or of support in the target filesystem.
+  package private(set) var omissions: [String] = []
+
+  /// An extractor of `image`; without `keepsOwners` everything belongs to whoever runs it.
+  package init(_ image: Image, keepsOwners: Bool) {
+    self.image = image
+    self.keepsOwners = keepsOwners
+  }
+
+  /// Writes the whole tree into the directory at `path`, which must exist and be empty.
+  package mutating func extract(into path: String) throws(ExportError) {
+    let root = try writing([]) { () throws(SystemError) in try DirectoryHandle(opening: path) }
+    guard try writing([], { () throws(SystemError) in try root.isEmpty() }) else {
+      throw .notEmpty(path)
+    }
+    let inode = try reading([]) { () throws(ReadError) in
+      try image.inode(image.superblock.rootNID)
+    }
+    try fill(root, from: inode, at: [], root: root)
+    // The target itself is reached from within, as "." cannot be: its own parent is not ours.
+    let itself = root.itself()
+    try setAttributes(of: inode, at: [], itself)
+  }
+
+  private mutating func fill(
+    _ directory: borrowing DirectoryHandle, from inode: Inode, at path: [FileName],
+    root: borrowing DirectoryHandle
+  ) throws(ExportError) {
+    guard path.count < Self.depthLimit else { throw .tooDeep(path: text(path)) }
+    let entries = try reading(path) { () throws(ReadError) in try image.entries(of: inode) }
+    for entry in entries {
+      let path = path + [entry.name]
+      let child = try reading(path) { () throws(ReadError) in try image.inode(entry.nid) }
+      entryCount += 1
+      if child.linkCount > 1, child.fileType != .directory {
+        if let first = firstPaths[child.nid] {
+          try link(entry.name, in: directory, at: path, to: first, root: root)
+          continue
+        }
+        firstPaths[child.nid] = path
+      }
+      try make(child, in: directory, at: path, root: root)
+    }
+  }
+
+  private mutating func make(
+    _ inode: Inode, in directory: borrowing DirectoryHandle, at path: [FileName],
+    root: borrowing DirectoryHandle
+  ) throws(ExportError) {
+    guard let name = path.last else { return }
+    switch inode.fileType {
+    case .directory:
+      let made = try writing(path) { () throws(SystemError) in try directory.makeDirectory(name) }
+      try fill(made, from: inode, at: path, root: root)
+    case .regular:
+      let file = try writing(path) { () throws(SystemError) in try directory.makeFile(name) }
+      try copyContent(of: inode, to: file, at: path)
+    case .symbolicLink:
+      let target = try reading(path) { () throws(ReadError) in
+        try image.symbolicLinkTarget(inode)
+      }
+      try writing(path) { () throws(SystemError) in
+        try directory.makeSymbolicLink(name, to: target)
+      }
+    case .characterDevice, .blockDevice, .fifo, .socket:
+      let isMade = try omitting("node", at: path) { () throws(SystemError) in
+        try directory.makeNode(
+          name, mode: UInt32(inode.mode), major: inode.deviceNumber.major,
+          minor: inode.deviceNumber.minor)
+      }
+      guard isMade else { return }
+    }
+    try setAttributes(of: inode, at: path, directory.entry(name))
+  }
+
+  private func link(
+    _ name: FileName, in directory: borrowing DirectoryHandle, at path: [FileName],
+    to first: [FileName], root: borrowing DirectoryHandle
+  ) throws(ExportError) {
+    try writing(path) { () throws(SystemError) in
+      guard let firstName = first.last else { return }
+      var parent = try root.duplicate()
+      for component in first.dropLast() { parent = try parent.openDirectory(component) }
+      try directory.makeHardLink(name, to: firstName, in: parent)
+    }
+  }
+
+  /// Copies the content but for its holes, and sets the size for the last of them.
+  private mutating func copyContent(
+    of inode: Inode, to file: borrowing FileDescriptor, at path: [FileName]
+  ) throws(ExportError) {
+    let extents = try reading(path) { () throws(ReadError) in try image.extents(of: inode) }
+    for extent in extents where extent.kind != .hole {
+      var offset = extent.fileOffset
+      let end = min(extent.fileEnd, inode.byteCount)
+      while offset < end {
+        let image = image
+        let wanted = Int(min(UInt64(Self.pieceByteCount), end - offset))
+        let count: Int
+        do throws(ReadError) {
+          var whole = buffer.mutableRawSpan
+          var target = whole[bytes: 0..<wanted]
+          count = try image.read(inode, at: offset, into: &target)
+        } catch {
+          throw .unreadable(error, path: text(path))
+        }
+        guard count > 0 else { break }
+        do throws(SystemError) {
+          try file.write(buffer.rawSpan.extracting(0..<count), at: offset)
+        } catch {
+          throw .unwritable(error, path: text(path))
+        }
+        offset += UInt64(count)
+      }
+    }
+    try writing(path) { () throws(SystemError) in try file.truncate(toByteCount: inode.byteCount) }
+  }
+
+  /// Owner before attributes and mode, for changing it clears capabilities and set-id bits; the
+  /// time last.
+  private mutating func setAttributes(
+    of inode: Inode, at path: [FileName], _ entry: DirectoryHandle.Entry
+  ) throws(ExportError) {
+    if keepsOwners {
+      try writing(path) { () throws(SystemError) in
+        try entry.setOwner(userID: inode.userID, groupID: inode.groupID)
+      }
+    }
+    let attributes = try reading(path) { () throws(ReadError) in
+      try image.extendedAttributes(inode)
+    }
+    for (name, value) in attributes {
+      try omitting("attribute \(FileName(name).text)", at: path) { () throws(SystemError) in
+        try entry.setExtendedAttribute(name, to: value)
+      }
+    }
+    if inode.fileType != .symbolicLink {
+      try writing(path) { () throws(SystemError) in try entry.setPermissions(to: UInt32(inode.mode))
+      }
+    }
+    try writing(path) { () throws(SystemError) in
+      try entry.setModificationTime(
+        seconds: inode.modificationTime.seconds, nanoseconds: inode.modificationTime.nanoseconds)
+    }
+  }
+
+  /// Runs `body`; when the target cannot do that or we may not, notes it and returns false.
+  @discardableResult
+  private mutating func omitting(
+    _ what: String, at path: [FileName], _ body: () throws(SystemError) -> Void
+  ) throws(ExportError) -> Bool {
+    do throws(SystemError) {
+      try body()
+      return true
+    } catch {
+      let tolerated: [Errno] = [.notPermitted, .accessDenied, .notSupported, .noSpace]
+      guard tolerated.contains(error.errno) else { throw .unwritable(error, path: text(path)) }
+      omissions.append("\(text(path)): \(what): \(error.errno)")
+      return false
+    }
+  }
+
+  private func writing<Value: ~Copyable>(
+    _ path: [FileName], _ body: () throws(SystemError) -> Value
+  ) throws(ExportError) -> Value {
+    do throws(SystemError) {
+      return try body()
+    } catch {
+      throw .unwritable(error, path: text(path))
+    }
+  }
+
+  private func reading<Value>(
+    _ path: [FileName], _ body: () throws(ReadError) -> Value
+  ) throws(ExportError) -> Value {
+    do throws(ReadError) {
+      return try body()
+    } catch {
+      throw .unreadable(error, path: text(path))
+    }
+  }
+
+  private func text(_ path: [FileName]) -> String {
+    path.isEmpty ? "." : path.map(\.text).joined(separator: "/")
+  }
+}

@@ -1,0 +1,135 @@
+internal import Bytes
+internal import EROFS
+package import EROFSReader
+package import FUSEProtocol
+internal import FUSEServer
+package import Linux
+
+/// An EROFS image as a read-only filesystem for the FUSE server.
+///
+/// Stateless but for the image's own bounded caches: nodes are nids. Thread-safe.
+package final class ImageFilesystem: Filesystem {
+  private let image: Image
+  private let numbering: NodeNumbering
+  private let onError: @Sendable (ReadError) -> Void
+
+  /// Serves `image`; `onError` hears of every read that fails, from the serving threads.
+  package init(image: Image, onError: @escaping @Sendable (ReadError) -> Void) {
+    self.image = image
+    self.onError = onError
+    numbering = NodeNumbering(rootNID: image.superblock.rootNID)
+  }
+
+  package func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
+    attributes(of: try inode(node))
+  }
+
+  package func lookUp(_ name: RawSpan, in directory: NodeID) throws(Errno) -> NodeEntry? {
+    let parent = try inode(directory)
+    return try reporting { () throws(ReadError) in
+      guard let found = try image.lookUp(name, in: parent) else { return nil }
+      return entry(of: try image.inode(found.nid))
+    }
+  }
+
+  package func readLink(_ node: NodeID) throws(Errno) -> [UInt8] {
+    let inode = try inode(node)
+    return try reporting { () throws(ReadError) in try image.symbolicLinkTarget(inode) }
+  }
+
+  package func read(
+    _ node: NodeID, at offset: UInt64, into target: inout MutableRawSpan
+  ) throws(Errno) -> Int {
+    do throws(ReadError) {
+      return try image.read(try image.inode(numbering.nid(of: node)), at: offset, into: &target)
+    } catch {
+      onError(error)
+      throw Errno(error)
+    }
+  }
+
+  package func readDirectory(
+    _ node: NodeID, from cookie: UInt64, into listing: inout DirectoryListing
+  ) throws(Errno) {
+    do throws(ReadError) {
+      let directory = try image.inode(numbering.nid(of: node))
+      var failure: ReadError?
+      try image.readDirectory(directory, from: cookie) { found, nextCookie in
+        do throws(ReadError) {
+          let isDot = found.name.bytes == [0x2E] || found.name.bytes == [0x2E, 0x2E]
+          // The kernel takes no look-up reference for the dots, so their attributes are not wanted.
+          let full =
+            listing.wantsAttributes && !isDot ? entry(of: try image.inode(found.nid)) : nil
+          return listing.append(
+            name: found.name.bytes.rawSpan, node: numbering.node(of: found.nid),
+            type: found.typeHint?.nodeType, nextCookie: nextCookie, entry: full)
+        } catch {
+          failure = error
+          return false
+        }
+      }
+      if let failure { throw failure }
+    } catch {
+      onError(error)
+      throw Errno(error)
+    }
+  }
+
+  package func extendedAttribute(
+    _ name: RawSpan, of node: NodeID
+  ) throws(Errno) -> [UInt8]? {
+    let inode = try inode(node)
+    do throws(ReadError) {
+      return try image.extendedAttribute(named: name, of: inode)
+    } catch {
+      onError(error)
+      throw Errno(error)
+    }
+  }
+
+  package func extendedAttributeNames(of node: NodeID) throws(Errno) -> [[UInt8]] {
+    let inode = try inode(node)
+    return try reporting { () throws(ReadError) in
+      try image.extendedAttributes(inode).map(\.name)
+    }
+  }
+
+  package func statistics() throws(Errno) -> FilesystemStatistics {
+    FilesystemStatistics(
+      blockCount: image.superblock.blockCount, fileCount: image.superblock.inodeCount,
+      blockSize: UInt32(image.superblock.blockByteCount))
+  }
+
+  private func entry(of inode: Inode) -> NodeEntry {
+    NodeEntry(node: numbering.node(of: inode.nid), attributes: attributes(of: inode))
+  }
+
+  private func attributes(of inode: Inode) -> NodeAttributes {
+    NodeAttributes(
+      inodeNumber: numbering.node(of: inode.nid).rawValue, mode: UInt32(inode.mode),
+      byteCount: inode.byteCount,
+      blockCount: inode.byteCount.dividedRoundingUp(by: 512),
+      modificationSeconds: inode.modificationTime.seconds,
+      modificationNanoseconds: inode.modificationTime.nanoseconds, linkCount: inode.linkCount,
+      userID: inode.userID, groupID: inode.groupID,
+      deviceNumber: NodeAttributes.deviceNumber(
+        major: inode.deviceNumber.major, minor: inode.deviceNumber.minor),
+      blockSize: UInt32(image.superblock.blockByteCount))
+  }
+
+  private func inode(_ node: NodeID) throws(Errno) -> Inode {
+    let nid = numbering.nid(of: node)
+    return try reporting { () throws(ReadError) in try image.inode(nid) }
+  }
+
+  private func reporting<Value>(
+    _ body: () throws(ReadError) -> Value
+  ) throws(Errno) -> Value {
+    do throws(ReadError) {
+      return try body()
+    } catch {
+      onError(error)
+      throw Errno(error)
+    }
+  }
+}

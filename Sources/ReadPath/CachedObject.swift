@@ -1,0 +1,247 @@
+internal import BlockStore
+internal import Bytes
+internal import Linux
+
+/// One version of a remote object, read through memory, the disk cache and its origin.
+///
+/// Invariants: every byte returned belongs to `version`; once the origin is seen to serve another
+/// version, every read fails as stale, so two versions are never mixed. Thread-safe; reads block
+/// the calling thread and must not be made from the cooperative pool.
+package final class CachedObject: Sendable {
+  package let origin: any Origin
+  package let version: ObjectVersion
+  package let blockByteCount: Int
+  private let id: UInt64
+  private let tiers: Tiers
+  private let flights = FlightTable()
+  private let readAhead = Lock(ReadAhead())
+  private let binding: Lock<StoredObject>
+  private let staleness = Lock(false)
+
+  /// Reads `version` of `origin` through `stored`, its binding in the disk cache.
+  init(origin: any Origin, version: ObjectVersion, stored: StoredObject, tiers: Tiers) {
+    self.origin = origin
+    self.version = version
+    binding = Lock(stored)
+    self.tiers = tiers
+    blockByteCount = tiers.store.blockByteCount
+    id = tiers.nextObjectID()
+  }
+
+  deinit {
+    tiers.memory.removeAll(of: id)
+  }
+
+  package var byteCount: UInt64 { version.byteCount }
+
+  /// Whether the origin was seen to serve another version.
+  package var isStale: Bool { staleness.withLock { $0 } }
+
+  /// Fills all of `target` with the object's bytes from `offset`.
+  package func fill(
+    _ target: inout MutableRawSpan, at offset: UInt64
+  ) throws(ReadPathError) {
+    guard let range = ByteRange(offset: offset, byteCount: UInt64(target.byteCount)),
+      range.end <= byteCount
+    else {
+      throw .outOfBounds(offset: offset)
+    }
+    guard !range.isEmpty else { return }
+    try checkFresh()
+    let blocks = self.blocks(of: range)
+    var block = blocks.lowerBound
+    while block < blocks.upperBound, let hit = tiers.memory.block(key(block)) {
+      if hit.isFirst { stored.noteUse(block: block) }
+      copy(hit.bytes, of: block, into: &target, for: range)
+      block += 1
+    }
+    if block < blocks.upperBound {
+      try readMissing(block..<blocks.upperBound, into: &target, for: range)
+    }
+    fetchAhead(of: blocks)
+  }
+
+  /// Loads every block of `range` that memory lacks, each by whoever came first.
+  private func readMissing(
+    _ blocks: Range<UInt32>, into target: inout MutableRawSpan, for range: ByteRange
+  ) throws(ReadPathError) {
+    var landing: [(block: UInt32, flight: Flight)] = []
+    var absent: [UInt32] = []
+    for block in blocks {
+      switch flights.claim(block, unlessResident: { tiers.memory.peek(key(block)) }) {
+      case .resident(let bytes):
+        copy(bytes, of: block, into: &target, for: range)
+      case .joined(let flight):
+        landing.append((block, flight))
+      case .owned(let flight):
+        landing.append((block, flight))
+        if !loadFromDisk(block) { absent.append(block) }
+      }
+    }
+    // Every flight of ours is under way before the first wait, so two readers of overlapping
+    // ranges cannot wait for each other.
+    enqueue(absent, isDemanded: true)
+    for (block, flight) in landing {
+      copy(try flight.wait(), of: block, into: &target, for: range)
+    }
+  }
+
+  /// Lands `block` from the disk cache; false when it is not there.
+  private func loadFromDisk(_ block: UInt32) -> Bool {
+    var bytes = [UInt8](repeating: 0, count: validByteCount(of: block))
+    var span = bytes.mutableRawSpan
+    switch stored.read(block: block, into: &span) {
+    case .hit(let validByteCount) where validByteCount == bytes.count:
+      land(block, with: bytes)
+      return true
+    case .hit, .miss:
+      return false
+    case .stale:
+      rebind()
+      return false
+    }
+  }
+
+  /// The object's place in the disk cache.
+  private var stored: StoredObject { binding.withLock { $0 } }
+
+  /// Finds the object a new place after it was invalidated or removed by hand.
+  ///
+  /// When the cache holds another version by now, ours stays without a place: what it is, only the
+  /// origin can say, and the newer version's blocks are not ours to drop.
+  private func rebind() {
+    let key = [UInt8](origin.name.utf8)
+    if let current = tiers.store.find(key: key), current.coherency != version.coherency { return }
+    guard
+      let new = try? tiers.store.bind(
+        key: key, coherency: version.coherency, byteCount: version.byteCount)
+    else { return }
+    binding.withLock { $0 = new }
+  }
+
+  private func fetchAhead(of blocks: Range<UInt32>) {
+    let ahead = readAhead.withLock { $0.advance(past: blocks, of: blockCount) }
+    var absent: [UInt32] = []
+    for block in ahead where tiers.memory.peek(key(block)) == nil && !stored.contains(block: block)
+    {
+      if flights.claimAhead(block) { absent.append(block) }
+    }
+    enqueue(absent, isDemanded: false)
+  }
+
+  /// Queues the ascending `blocks`, which have flights of ours, as runs of neighbours.
+  private func enqueue(_ blocks: [UInt32], isDemanded: Bool) {
+    var start = 0
+    while start < blocks.count {
+      var end = start + 1
+      let limit = FetchQueue.runByteLimit / blockByteCount
+      while end < blocks.count, blocks[end] == blocks[end - 1] + 1, end - start < limit {
+        end += 1
+      }
+      let run = blocks[start]..<blocks[end - 1] + 1
+      if !tiers.queue.enqueue(FetchRun(object: self, blocks: run, isDemanded: isDemanded)) {
+        let error = OriginError(
+          .unavailable, "\(origin.name) is not fetched any more: the cache is closing")
+        for block in run { flights.land(block, with: .failure(.origin(error))) }
+      }
+      start = end
+    }
+  }
+
+  /// Fetches `blocks` by one origin request and lands each; called by the queue's threads.
+  func fetch(_ blocks: Range<UInt32>) {
+    do throws(ReadPathError) {
+      try checkFresh()
+      let bytes = try fetchBytes(of: blocks)
+      var slices: [(UInt32, [UInt8])] = []
+      var offset = 0
+      for block in blocks {
+        let count = validByteCount(of: block)
+        let slice = [UInt8](bytes[offset..<offset + count])
+        land(block, with: slice)
+        slices.append((block, slice))
+        offset += count
+      }
+      // Readers have their bytes by now; the disk cache may take its time.
+      for (block, slice) in slices { stored.fill(block: block, with: slice.rawSpan) }
+    } catch {
+      for block in blocks { flights.land(block, with: .failure(error)) }
+    }
+  }
+
+  private func fetchBytes(of blocks: Range<UInt32>) throws(ReadPathError) -> [UInt8] {
+    let start = UInt64(blocks.lowerBound) * UInt64(blockByteCount)
+    let end = min(UInt64(blocks.upperBound) * UInt64(blockByteCount), byteCount)
+    guard let range = ByteRange(offset: start, byteCount: end - start) else {
+      throw .stale(origin.name)
+    }
+    do throws(OriginError) {
+      let (origin, version) = (origin, version)
+      let bytes = try blockingOn { () async throws(OriginError) in
+        try await origin.read(range, of: version)
+      }
+      guard bytes.count == Int(range.byteCount) else {
+        throw OriginError(.malformed, "\(origin.name) sent \(bytes.count) bytes for \(range)")
+      }
+      return bytes
+    } catch {
+      if case .changed = error.code {
+        markStale()
+        throw .stale(origin.name)
+      }
+      throw .origin(error)
+    }
+  }
+
+  private func land(_ block: UInt32, with bytes: [UInt8]) {
+    tiers.memory.insert(bytes, for: key(block))
+    flights.land(block, with: .success(bytes))
+  }
+
+  private func checkFresh() throws(ReadPathError) {
+    if isStale { throw .stale(origin.name) }
+  }
+
+  /// Gives this version up, in memory and on disk; the next bind starts with the new one.
+  private func markStale() {
+    let isFirst = staleness.withLock { isStale in
+      defer { isStale = true }
+      return !isStale
+    }
+    guard isFirst else { return }
+    tiers.memory.removeAll(of: id)
+    let key = [UInt8](origin.name.utf8)
+    if tiers.store.find(key: key)?.coherency == version.coherency {
+      _ = tiers.store.invalidate(key: key)
+    }
+  }
+
+  private var blockCount: UInt32 {
+    UInt32(truncatingIfNeeded: byteCount.dividedRoundingUp(by: UInt64(blockByteCount)))
+  }
+
+  private func key(_ block: UInt32) -> BlockMemory.Key {
+    BlockMemory.Key(object: id, block: block)
+  }
+
+  private func blocks(of range: ByteRange) -> Range<UInt32> {
+    let size = UInt64(blockByteCount)
+    return UInt32(range.offset / size)..<UInt32((range.end - 1) / size) + 1
+  }
+
+  private func validByteCount(of block: UInt32) -> Int {
+    let start = UInt64(block) * UInt64(blockByteCount)
+    return Int(min(UInt64(blockByteCount), byteCount - start))
+  }
+
+  /// Copies what `block` has of `range` to its place in `target`.
+  private func copy(
+    _ bytes: [UInt8], of block: UInt32, into target: inout MutableRawSpan, for range: ByteRange
+  ) {
+    let blockStart = UInt64(block) * UInt64(blockByteCount)
+    let start = max(range.offset, blockStart)
+    let end = min(range.end, blockStart + UInt64(bytes.count))
+    let source = bytes.rawSpan.extracting(Int(start - blockStart)..<Int(end - blockStart))
+    target.copy(source, atByteOffset: Int(start - range.offset))
+  }
+}
