@@ -26,7 +26,9 @@ func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
 
 let package = Package(
   name: "cullet",
+  products: [.executable(name: "cullet", targets: ["cullet"])],
   dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -87,6 +89,21 @@ let package = Package(
       "ReadPath"),
     module("ImageExport", "Bytes", "EROFS", "EROFSReader", "Codecs", "Linux"),
 
+    // 5: the owner of a cache.
+    module(
+      "Node", "BlockStore", "Bytes", "EROFS", "EROFSReader", "FUSEServer", "ImageMount", "Linux",
+      "Origins", "ReadPath"),
+
+    // 6: the command.
+    .executableTarget(
+      name: "cullet",
+      dependencies: [
+        "BlockStore", "Bytes", "EROFS", "EROFSReader", "ImageExport", "Linux", "Node",
+        "OriginServer", "Origins",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: house),
+
     // Tests.
     .target(
       name: "TestSupport", dependencies: ["Bytes", "CLinux", "Codecs"], path: "Tests/TestSupport",
@@ -102,5 +119,6 @@ let package = Package(
       "FUSEServerTests", "Bytes", "CLinux", "FUSEProtocol", "FUSEServer", "Linux"),
     tests("HTTPSyntaxTests", "Bytes", "HTTPSyntax"),
     tests("OriginsTests", "Bytes", "HTTPSyntax", "Linux", "OriginServer", "Origins", "ReadPath"),
+    tests("EndToEndTests", "Bytes", "CLinux", "cullet"),
   ]
 )

@@ -1,0 +1,50 @@
+package import EROFSReader
+internal import Linux
+internal import Origins
+
+/// Opens an image and its extra devices, each a local file or a remote object.
+package enum ImageOpener {
+  /// The image `source` with its `devices` in the order of its device table; remote ones are had
+  /// from `remote`.
+  package static func open(
+    _ source: String, devices: [String],
+    remote: (String) throws(Failure) -> any BlockSource
+  ) throws(Failure) -> Image {
+    let main = try blockSource(source, remote: remote)
+    var extra: [any BlockSource] = []
+    for device in devices { extra.append(try blockSource(device, remote: remote)) }
+    do throws(ReadError) {
+      return try Image(source: main, devices: extra)
+    } catch {
+      throw Failure(error, source: source)
+    }
+  }
+
+  /// `source` as a process with another working directory would name it; credentials are kept.
+  package static func absolute(_ source: String) throws(Failure) -> String {
+    switch try SourceReference(checking: source) {
+    case .file(let path): path
+    case .http: source
+    }
+  }
+
+  private static func blockSource(
+    _ source: String, remote: (String) throws(Failure) -> any BlockSource
+  ) throws(Failure) -> any BlockSource {
+    switch try SourceReference(checking: source) {
+    case .file(let path): try FileSource(path: path)
+    case .http: try remote(source)
+    }
+  }
+}
+
+extension SourceReference {
+  /// Reads the argument `source`, a path being relative to the working directory.
+  init(checking source: String) throws(Failure) {
+    do throws(SourceReferenceError) {
+      self = try SourceReference(parsing: source, relativeTo: Paths.workingDirectory)
+    } catch {
+      throw Failure(.usage, error.message)
+    }
+  }
+}

@@ -1,0 +1,21 @@
+internal import FUSEServer
+
+/// All mounts of images on this host, with what their owner tells of them.
+package enum MountListing {
+  /// The mounts that `cache`'s owner serves, then others that the kernel knows.
+  package static func all(cache: CacheDirectory) throws(Failure) -> [MountReport] {
+    var reports = try ControlClient(directory: cache)?.mounts() ?? []
+    let served = Set(reports.map(\.directory))
+    do throws(FUSEError) {
+      for entry in try Mount.list() where !served.contains(entry.directory) {
+        reports.append(
+          MountReport(
+            source: entry.source, directory: entry.directory, driver: "fuse", pid: nil,
+            since: nil, state: entry.isServed ? "live" : "dead"))
+      }
+    } catch {
+      throw Failure(error)
+    }
+    return reports
+  }
+}

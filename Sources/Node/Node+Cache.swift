@@ -1,0 +1,96 @@
+internal import BlockStore
+internal import Linux
+internal import Origins
+internal import ReadPath
+
+// What `cullet cache` asks for.
+extension Node {
+  package func status() throws(Failure) -> CacheStatusReport {
+    let (status, memory) = (store.status(), tiers.memory.statistics)
+    var origin = CacheStatusReport.Origin()
+    for statistics in originStatistics { origin.add(statistics) }
+    return CacheStatusReport(
+      directory: status.directory, formatVersion: status.formatVersion,
+      blockSize: status.blockByteCount, capacityBytes: status.capacityByteCount,
+      usedBytes: status.usedByteCount,
+      blocks: .init(
+        total: status.blocks.total, used: status.blocks.used, free: status.blocks.free,
+        quarantined: status.blocks.quarantined, bad: status.blocks.bad, pinned: 0),
+      objects: status.objectCount, limits: .init(status.limits),
+      index: .init(bytes: status.index.byteCount, mapBytes: status.index.mapByteCount),
+      owner: owner,
+      disk: .init(
+        hits: status.disk.hits, misses: status.disk.misses,
+        filledBlocks: status.disk.filledBlocks, culledBlocks: status.disk.culledBlocks,
+        checksumFailures: status.disk.checksumFailures, commits: status.disk.commits,
+        dataSyncs: status.disk.dataSyncs),
+      origin: origin,
+      memory: .init(
+        budgetBytes: memory.budgetByteCount, residentBytes: memory.residentByteCount,
+        hits: memory.hits, misses: memory.misses))
+  }
+
+  package func objects() throws(Failure) -> [ObjectReport] {
+    store.objects().map { object in
+      let version = ObjectVersion(coherency: object.coherency)
+      return ObjectReport(
+        source: String(decoding: object.key, as: UTF8.self), size: object.byteCount,
+        cachedBytes: object.cachedByteCount, blocks: object.blockCount,
+        lastUse: CalendarTime(
+          nanosecondsSinceEpoch: Int64(clamping: object.lastUse) &* 1_000_000_000
+        ).rfc3339,
+        pinned: false,
+        coherency: .init(etag: version?.entityTag, lastModified: version?.lastModified))
+    }
+  }
+
+  package func cull(_ options: CullOptions) throws(Failure) -> CullOutcome {
+    let key: [UInt8]? = if let source = options.source { try key(of: source) } else { nil }
+    let report = store.cull(
+      CullRequest(
+        targetFreePercent: options.targetPercentFree, byteCount: options.byteCount,
+        olderThanSeconds: options.olderThanSeconds,
+        key: key, isDryRun: options.isDryRun))
+    return CullOutcome(
+      culledBlocks: report.blockCount, culledBytes: report.byteCount,
+      freeBlocks: report.freeBlockCount, dryRun: report.isDryRun)
+  }
+
+  package func verify(repair: Bool) throws(Failure) -> VerifyOutcome {
+    let report = store.verify(repair: repair)
+    return VerifyOutcome(
+      checkedBlocks: report.checkedBlockCount, checksumFailures: report.failedBlockCount,
+      indexFaults: report.indexFaults, repairedBlocks: report.repairedCount)
+  }
+
+  package func drop(_ source: String, keepingObject: Bool) throws(Failure) {
+    let key = try key(of: source)
+    guard keepingObject ? store.invalidate(key: key) : store.remove(key: key) else {
+      throw Failure(.noInput, "\(source): not in the cache; 'cullet cache ls' shows what is")
+    }
+  }
+
+  package func setLimits(_ limits: CacheStatusReport.Limits) throws(Failure) {
+    do throws(StoreError) {
+      try store.setLimits(
+        CullLimits(
+          brun: limits.brun, bcull: limits.bcull, bstop: limits.bstop, frun: limits.frun,
+          fcull: limits.fcull, fstop: limits.fstop))
+    } catch {
+      throw Failure(error)
+    }
+  }
+
+  /// The key under which the cache has `source`, however it is spelt.
+  private func key(of source: String) throws(Failure) -> [UInt8] {
+    [UInt8](try SourceReference(checking: source).name.utf8)
+  }
+}
+
+extension CacheStatusReport.Limits {
+  init(_ limits: CullLimits) {
+    self.init(
+      brun: limits.brun, bcull: limits.bcull, bstop: limits.bstop, frun: limits.frun,
+      fcull: limits.fcull, fstop: limits.fstop)
+  }
+}

@@ -1,0 +1,151 @@
+internal import BlockStore
+package import EROFSReader
+internal import Linux
+internal import Origins
+internal import ReadPath
+
+/// The one owner of a cache in this process: its store, its origins and its mounts.
+///
+/// Invariant: while a node lives, no other process has the cache open; they reach it at the
+/// control socket. Thread-safe.
+package final class Node: Sendable {
+  /// Whether the owner stays for its mounts, or only for a command's time.
+  package enum Role: Sendable {
+    case resident, transient
+  }
+
+  private struct State {
+    var origins: [String: HTTPOrigin] = [:]
+    var objects: [String: WeakObject] = [:]
+  }
+
+  /// The RAM tier's budget: enough for the working set of a mount's readers, small on any host.
+  private static let memoryByteBudget = 64 << 20
+
+  package let directory: CacheDirectory
+  private let role: Role
+  let store: CacheStore
+  let tiers: Tiers
+  private let mountTable: MountTable
+  private let since = WallClock.now
+  private let state = Lock(State())
+  private let server = Lock<ControlServer?>(nil)
+
+  /// Opens the cache at `directory`, made on first use, and answers at its socket.
+  package init(
+    owning directory: CacheDirectory, role: Role, log: @escaping @Sendable (String) -> Void
+  ) throws(Failure) {
+    self.directory = directory
+    self.role = role
+    do throws(StoreError) {
+      store = try CacheStore(opening: directory.path, creatingWith: StoreConfiguration())
+    } catch {
+      throw Failure(error)
+    }
+    do throws(SystemError) {
+      tiers = Tiers(
+        memory: BlockMemory(budgetByteCount: Self.memoryByteBudget), store: store,
+        queue: try FetchQueue())
+    } catch {
+      throw Failure(error)
+    }
+    mountTable = MountTable(log: log)
+    let server = try ControlServer(path: directory.socketPath, service: self)
+    try server.start()
+    self.server.withLock { $0 = server }
+  }
+
+  /// Unmounts everything, makes everything durable and gives the cache up.
+  ///
+  /// Other commands that read through this owner are served to their end, unless `cuttingOff`.
+  package func close(cuttingOff: Bool = false) {
+    mountTable.unmountAll()
+    let server = self.server.withLock { server in
+      defer { server = nil }
+      return server
+    }
+    server?.drain(cuttingOff: cuttingOff)
+    _ = try? Paths.removeFile(directory.socketPath)
+    tiers.queue.close()
+    store.close()
+  }
+
+  /// What every origin that was asked has answered.
+  var originStatistics: [OriginStatistics] {
+    state.withLock { state in state.origins.values.map(\.statistics) }
+  }
+
+  /// This process as the owner, unless it is one for a single command.
+  var owner: CacheStatusReport.Owner? {
+    guard role == .resident else { return nil }
+    return .init(
+      pid: CurrentProcess.id, since: CalendarTime(nanosecondsSinceEpoch: since).rfc3339)
+  }
+
+  /// Returns when the last mount has gone.
+  package func waitUntilIdle() {
+    mountTable.waitUntilEmpty()
+  }
+}
+
+/// A reference that does not keep an object open.
+private struct WeakObject: Sendable {
+  weak let object: CachedObject?
+}
+
+extension Node: CacheService {
+  package func isResident() throws(Failure) -> Bool {
+    role == .resident
+  }
+
+  package func open(_ source: String) throws(Failure) -> any BlockSource {
+    try openObject(source)
+  }
+
+  private func openObject(_ source: String) throws(Failure) -> CachedObject {
+    let origin = try origin(of: source)
+    let open = state.withLock { $0.objects[origin.name]?.object }
+    do throws(OpenError) {
+      let object = try tiers.open(origin, reusing: open)
+      state.withLock { $0.objects[origin.name] = WeakObject(object: object) }
+      return object
+    } catch {
+      throw Failure(error)
+    }
+  }
+
+  /// The origin of `source`, one a name, so that counters add up and connections are shared.
+  private func origin(of source: String) throws(Failure) -> HTTPOrigin {
+    guard case .http(let location) = try SourceReference(checking: source) else {
+      throw Failure(.usage, "\(source): a local file does not go through the cache")
+    }
+    return state.withLock { state in
+      if let origin = state.origins[location.name] { return origin }
+      let origin = HTTPOrigin(location)
+      state.origins[location.name] = origin
+      return origin
+    }
+  }
+
+  package func mount(_ request: MountRequest) throws(Failure) {
+    guard role == .resident else {
+      throw Failure(.tryAgain, "another command is using the cache, try again when it is done")
+    }
+    let image = try ImageOpener.open(request.source, devices: request.devices) {
+      source throws(Failure) in try openObject(source)
+    }
+    try mountTable.mount(image, request)
+  }
+
+  package func unmount(_ directory: String, lazily: Bool) throws(Failure) -> Bool {
+    try mountTable.unmount(directory, lazily: lazily)
+  }
+
+  package func mounts() throws(Failure) -> [MountReport] {
+    mountTable.reports
+  }
+
+  package func waitForUnmount(of directory: String) throws(Failure) {
+    mountTable.waitUntilGone(directory)
+  }
+}

@@ -1,0 +1,157 @@
+internal import ReadPath
+
+/// What `cullet cache status --json` prints; counters run since the owner opened the cache.
+package struct CacheStatusReport: Codable, Equatable, Sendable {
+  package struct Blocks: Codable, Equatable, Sendable {
+    package var total, used, free, quarantined, bad, pinned: Int
+  }
+
+  package struct Limits: Codable, Equatable, Sendable {
+    package var brun, bcull, bstop, frun, fcull, fstop: Int
+  }
+
+  package struct Index: Codable, Equatable, Sendable {
+    package var bytes, mapBytes: Int
+  }
+
+  package struct Owner: Codable, Equatable, Sendable {
+    package var pid: Int32
+    /// RFC 3339, UTC.
+    package var since: String
+  }
+
+  package struct Disk: Codable, Equatable, Sendable {
+    package var hits, misses, filledBlocks, culledBlocks: UInt64
+    package var checksumFailures, commits, dataSyncs: UInt64
+  }
+
+  package struct Origin: Codable, Equatable, Sendable {
+    package var requests: UInt64 = 0
+    package var bytes: UInt64 = 0
+    package var retries: UInt64 = 0
+    package var failures: UInt64 = 0
+
+    mutating func add(_ statistics: OriginStatistics) {
+      requests += statistics.requests
+      bytes += statistics.bytes
+      retries += statistics.retries
+      failures += statistics.failures
+    }
+  }
+
+  package struct Memory: Codable, Equatable, Sendable {
+    package var budgetBytes, residentBytes: Int
+    package var hits, misses: UInt64
+  }
+
+  package var directory: String
+  package var formatVersion: Int
+  package var blockSize: Int
+  package var capacityBytes: UInt64
+  package var usedBytes: UInt64
+  package var blocks: Blocks
+  package var objects: Int
+  package var limits: Limits
+  package var index: Index
+  /// Null when the process that reports owns the cache for this one command only.
+  @NullWhenAbsent package var owner: Owner?
+  package var disk: Disk
+  package var origin: Origin
+  package var memory: Memory
+}
+
+/// An optional that is written as JSON null, where a missing key would say less.
+@propertyWrapper
+package struct NullWhenAbsent<Value: Codable & Equatable & Sendable>: Codable, Equatable, Sendable {
+  package var wrappedValue: Value?
+
+  package init(wrappedValue: Value?) {
+    self.wrappedValue = wrappedValue
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    wrappedValue = container.decodeNil() ? nil : try container.decode(Value.self)
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if let wrappedValue {
+      try container.encode(wrappedValue)
+    } else {
+      try container.encodeNil()
+    }
+  }
+}
+
+/// One object of the cache, as `cullet cache ls` shows it.
+package struct ObjectReport: Codable, Equatable, Sendable {
+  package var source: String
+  package var size: UInt64
+  package var cachedBytes: UInt64
+  package var blocks: Int
+  /// RFC 3339, UTC.
+  package var lastUse: String
+  package var pinned: Bool
+  /// The validators that the cached version was bound with.
+  package var coherency: Coherency
+
+  package struct Coherency: Codable, Equatable, Sendable {
+    package var etag: String?
+    package var lastModified: String?
+  }
+}
+
+/// What `cullet cache cull` is asked to do.
+package struct CullOptions: Codable, Equatable, Sendable {
+  package var targetPercentFree: Int?
+  package var byteCount: UInt64?
+  package var olderThanSeconds: UInt64?
+  package var source: String?
+  package var isDryRun = false
+
+  package init() {}
+}
+
+/// What a cull freed, or would have freed.
+package struct CullOutcome: Codable, Equatable, Sendable {
+  package var culledBlocks: Int
+  package var culledBytes: UInt64
+  package var freeBlocks: Int
+  package var dryRun: Bool
+}
+
+/// What `cullet cache verify` found.
+package struct VerifyOutcome: Codable, Equatable, Sendable {
+  package var checkedBlocks: Int
+  package var checksumFailures: Int
+  package var indexFaults: [String]
+  package var repairedBlocks: Int
+  package var isClean: Bool { checksumFailures == 0 && indexFaults.isEmpty }
+}
+
+/// What `cullet mount` asks the owner for.
+package struct MountRequest: Codable, Equatable, Sendable {
+  package var source: String
+  package var devices: [String]
+  /// Absolute.
+  package var directory: String
+
+  package init(source: String, devices: [String], directory: String) {
+    self.source = source
+    self.devices = devices
+    self.directory = directory
+  }
+}
+
+/// One mount, as `cullet mounts` shows it.
+package struct MountReport: Codable, Equatable, Sendable {
+  package var source: String
+  package var directory: String
+  package var driver: String
+  /// The process that serves it; null when that is gone and the mount is dead.
+  @NullWhenAbsent package var pid: Int32?
+  /// RFC 3339, UTC; null for a mount of another cache or a dead one.
+  @NullWhenAbsent package var since: String?
+  package var state: String
+}

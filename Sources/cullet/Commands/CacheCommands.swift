@@ -1,0 +1,221 @@
+internal import ArgumentParser
+internal import BlockStore
+internal import Node
+
+/// `cullet cache …`: looks after the cache itself.
+struct Cache: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Inspect and look after the cache.",
+    discussion: """
+      EXAMPLE
+        cullet cache status && cullet cache cull --target 50
+      """,
+    subcommands: [
+      CacheInit.self, CacheStatus.self, CacheList.self, CacheCull.self, CacheVerify.self,
+      CacheInvalidate.self, CacheRemove.self, CacheLimits.self,
+    ])
+}
+
+struct CacheInit: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "init", abstract: "Format a cache explicitly; what it held is lost.",
+    discussion: """
+      EXAMPLE
+        cullet cache init --cache /srv/cullet --size 50G
+      """)
+
+  @OptionGroup var cache: CacheOptions
+  @Option(help: "Capacity, with K, M, G or T.") var size: ByteSize = ByteSize(byteCount: 20 << 30)
+  @Option(help: "Block size, a power of two from 16K to 1M.")
+  var blockSize = ByteSize(byteCount: 64 << 10)
+
+  func run() throws {
+    var configuration = StoreConfiguration()
+    configuration.capacityByteCount = size.byteCount
+    configuration.blockByteCount = Int(clamping: blockSize.byteCount)
+    do throws(StoreError) {
+      try CacheStore.format(directory: cache.directory.path, configuration: configuration)
+    } catch {
+      throw Failure(error)
+    }
+  }
+}
+
+struct CacheStatus: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Show how full the cache is and how well it works.",
+    discussion: """
+      EXAMPLE
+        cullet cache status --json
+      """)
+
+  @OptionGroup var cache: CacheOptions
+  @Flag(help: "Print one JSON document.") var json = false
+
+  func run() throws {
+    let report = try cache.withService { service throws(Failure) in try service.status() }
+    if json { return try Terminal.printJSON(report) }
+    let used = report.blocks.total == 0 ? 0 : report.blocks.used * 100 / report.blocks.total
+    let owner = report.owner.map { "process \($0.pid) since \($0.since)" } ?? "nobody"
+    Terminal.print(
+      """
+      cache      \(report.directory), owned by \(owner)
+      space      \(sizeText(report.usedBytes)) of \(sizeText(report.capacityBytes)) used (\(used) %), \
+      \(report.objects) objects
+      blocks     \(report.blocks.used) used, \(report.blocks.free) free, \
+      \(report.blocks.quarantined) quarantined, \(report.blocks.bad) bad, of \
+      \(sizeText(UInt64(report.blockSize)))
+      disk       \(report.disk.hits) hits, \(report.disk.misses) misses, \
+      \(report.disk.filledBlocks) filled, \(report.disk.culledBlocks) culled, \
+      \(report.disk.checksumFailures) checksum failures
+      memory     \(sizeText(UInt64(report.memory.residentBytes))) of \
+      \(sizeText(UInt64(report.memory.budgetBytes))), \(report.memory.hits) hits, \
+      \(report.memory.misses) misses
+      origin     \(report.origin.requests) requests, \(sizeText(report.origin.bytes)), \
+      \(report.origin.retries) retries, \(report.origin.failures) failures
+      limits     brun \(report.limits.brun) % bcull \(report.limits.bcull) % bstop \
+      \(report.limits.bstop) % frun \(report.limits.frun) % fcull \(report.limits.fcull) % fstop \
+      \(report.limits.fstop) %
+      """)
+  }
+}
+
+struct CacheList: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ls", abstract: "List the cached objects.",
+    discussion: """
+      EXAMPLE
+        cullet cache ls
+      """)
+
+  @OptionGroup var cache: CacheOptions
+  @Flag(help: "Print one JSON document an object.") var json = false
+
+  func run() throws {
+    let reports = try cache.withService { service throws(Failure) in try service.objects() }
+    if json {
+      for report in reports { try Terminal.printJSON(report) }
+      return
+    }
+    for report in reports {
+      let share = report.size == 0 ? 100 : report.cachedBytes * 100 / report.size
+      Terminal.print(
+        "\(padded(sizeText(report.cachedBytes), 10)) of \(padded(sizeText(report.size), 10)) "
+          + "\(padded("\(share) %", 5))  \(report.lastUse)  \(report.pinned ? "pinned " : "")"
+          + report.source)
+    }
+  }
+}
+
+struct CacheCull: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cull", abstract: "Free blocks now, coldest first.",
+    discussion: """
+      Without a target, what automatic culling would free is freed. Several targets all hold: \
+      blocks go until each is met.
+
+      EXAMPLE
+        cullet cache cull --target 50
+        cullet cache cull --older-than 7d --dry-run
+      """)
+
+  @OptionGroup var cache: CacheOptions
+  @Option(name: .customLong("target"), help: "Free blocks until this percentage is free.")
+  var targetPercentFree: Int?
+  @Option(name: .customLong("bytes"), help: "Free at least as many bytes, with K, M, G or T.")
+  var bytes: ByteSize?
+  @Option(help: "Free what was not used for as long, with s, m, h or d.") var olderThan: Age?
+  @Option(help: "Free blocks of this source only.") var source: String?
+  @Flag(help: "Only say what would be freed.") var dryRun = false
+  @Flag(help: "Print one JSON document.") var json = false
+
+  func validate() throws {
+    if let targetPercentFree, !(0...100).contains(targetPercentFree) {
+      throw ValidationError("--target is a percentage from 0 to 100")
+    }
+  }
+
+  func run() throws {
+    var options = CullOptions()
+    options.targetPercentFree = targetPercentFree
+    options.byteCount = bytes?.byteCount
+    options.olderThanSeconds = olderThan?.seconds
+    options.source = source
+    options.isDryRun = dryRun
+    let outcome = try cache.withService { [options] service throws(Failure) in
+      try service.cull(options)
+    }
+    if json { return try Terminal.printJSON(outcome) }
+    let verb = outcome.dryRun ? "would cull" : "culled"
+    Terminal.print(
+      "\(verb) \(outcome.culledBlocks) blocks, \(sizeText(outcome.culledBytes)); "
+        + "\(outcome.freeBlocks) free")
+  }
+}
+
+struct CacheVerify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Read every block against its checksum, and the index against itself.",
+    discussion: """
+      Exits with 65 when anything is wrong that was not repaired.
+
+      EXAMPLE
+        cullet cache verify --repair
+      """)
+
+  @OptionGroup var cache: CacheOptions
+  @Flag(help: "Drop what is wrong; it is fetched again when needed.") var repair = false
+  @Flag(help: "Print one JSON document.") var json = false
+
+  func run() throws {
+    let outcome = try cache.withService { [repair] service throws(Failure) in
+      try service.verify(repair: repair)
+    }
+    if json {
+      try Terminal.printJSON(outcome)
+    } else {
+      for fault in outcome.indexFaults { Terminal.print("index: \(fault)") }
+      Terminal.print(
+        "\(outcome.checkedBlocks) blocks checked, \(outcome.checksumFailures) checksum failures, "
+          + "\(outcome.indexFaults.count) index faults, \(outcome.repairedBlocks) repaired")
+    }
+    guard outcome.isClean || repair else { throw ExitCode(ExitStatus.badData.rawValue) }
+  }
+}
+
+struct CacheInvalidate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "invalidate", abstract: "Drop a source's blocks; the next read fetches anew.",
+    discussion: """
+      EXAMPLE
+        cullet cache invalidate https://host/image.erofs
+      """)
+
+  @OptionGroup var cache: CacheOptions
+  @Argument(help: "The source as 'cullet cache ls' shows it.") var source: String
+
+  func run() throws {
+    try cache.withService { [source] service throws(Failure) in
+      try service.drop(source, keepingObject: true)
+    }
+  }
+}
+
+struct CacheRemove: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "remove", abstract: "Drop a source's blocks and forget the source.",
+    discussion: """
+      EXAMPLE
+        cullet cache remove https://host/image.erofs
+      """)
+
+  @OptionGroup var cache: CacheOptions
+  @Argument(help: "The source as 'cullet cache ls' shows it.") var source: String
+
+  func run() throws {
+    try cache.withService { [source] service throws(Failure) in
+      try service.drop(source, keepingObject: false)
+    }
+  }
+}

@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import EROFSReader
+internal import FoundationEssentials
+internal import Linux
+internal import Node
+
+/// Which cache a command uses.
+struct CacheOptions: ParsableArguments {
+  @Option(
+    name: .customLong("cache"), help: "Cache directory (default: $CULLET_CACHE, or the user's own)."
+  )
+  var cacheDirectory: String?
+
+  var directory: CacheDirectory {
+    CacheDirectory(
+      flag: cacheDirectory, environment: ProcessInfo.processInfo.environment,
+      userID: CurrentProcess.userID)
+  }
+}
+
+/// Which image a command reads.
+struct ImageOptions: ParsableArguments {
+  @Argument(help: "The image: a path, file:///path or http(s)://…")
+  var source: String
+
+  @Option(name: .customLong("device"), help: "Extra device of the image, in device-table order.")
+  var devices: [String] = []
+
+  @OptionGroup var cache: CacheOptions
+
+  /// Runs `body` with the image open; remote parts come through the cache.
+  func withImage(_ body: (Image) throws -> Void) throws {
+    let access = CacheAccess(directory: cache.directory)
+    defer { access.close() }
+    let image = try ImageOpener.open(source, devices: devices) { source throws(Failure) in
+      try access.service().open(source)
+    }
+    do {
+      try body(image)
+    } catch let error as ReadError {
+      throw Failure(error, source: source)
+    }
+  }
+}
+
+extension CacheOptions {
+  /// Runs `body` with the cache, here or through its owner, and gives it up again.
+  func withService<Value>(
+    _ body: (any CacheService) throws(Failure) -> Value
+  ) throws(Failure) -> Value {
+    let access = CacheAccess(directory: directory)
+    defer { access.close() }
+    return try body(try access.service())
+  }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import TestSupport
+
+/// What an end-to-end test works with: the built command, a cache, a mount point, an image.
+///
+/// Whatever was mounted below the stage's directory is unmounted when the stage goes, also when the
+/// test failed.
+final class Stage: Sendable {
+  static let isPossible = getuid() == 0 && FileManager.default.fileExists(atPath: "/dev/fuse")
+
+  /// The command, built beside the tests.
+  static let binary: String = {
+    let beside = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+    return environmentValue("CULLET_BINARY") ?? beside.appending(path: "cullet").path()
+  }()
+
+  let directory: TemporaryDirectory
+  var cache: String { directory.file("cache") }
+  var mountPoint: String { directory.file("mnt") }
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    try FileManager.default.createDirectory(
+      atPath: directory.file("mnt"), withIntermediateDirectories: false)
+  }
+
+  deinit {
+    let mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
+    for line in mounts.split(separator: "\n").reversed() {
+      let point = line.split(separator: " ")[4]
+      if point.hasPrefix(directory.path) { _ = try? Command(["umount", "-l", String(point)]) }
+    }
+  }
+
+  /// Runs the command with the stage's cache.
+  @discardableResult
+  func cullet(_ arguments: String...) throws -> Command {
+    try Command([Self.binary] + arguments, environment: ["CULLET_CACHE": cache])
+  }
+
+  /// Runs the command and fails the test unless it succeeds.
+  @discardableResult
+  func succeed(_ arguments: String...) throws -> Command {
+    let command = try Command([Self.binary] + arguments, environment: ["CULLET_CACHE": cache])
+    guard command.status == 0 else {
+      throw StageError("cullet \(arguments.joined(separator: " ")): \(command.errors)")
+    }
+    return command
+  }
+
+  /// Starts the command without waiting for it.
+  func start(_ arguments: String...) throws -> RunningCommand {
+    try RunningCommand([Self.binary] + arguments, environment: ["CULLET_CACHE": cache])
+  }
+
+  func status() throws -> [String: Any] {
+    let text = try succeed("cache", "status", "--json").output
+    guard let status = try JSONSerialization.jsonObject(with: text) as? [String: Any] else {
+      throw StageError("the status is no object")
+    }
+    return status
+  }
+
+  /// The number at `keys` of the status.
+  func status(_ keys: String...) throws -> Int {
+    var value: Any? = try status()
+    for key in keys { value = (value as? [String: Any])?[key] }
+    guard let number = value as? Int else {
+      throw StageError("no number at \(keys.joined(separator: "."))")
+    }
+    return number
+  }
+
+  /// Mounts `image` with the kernel's own EROFS and snapshots it.
+  func kernelSnapshot(of image: String) throws -> TreeSnapshot {
+    let point = directory.file("kernel")
+    try FileManager.default.createDirectory(atPath: point, withIntermediateDirectories: true)
+    let mount = try Command(["mount", "-t", "erofs", "-o", "loop,ro", image, point])
+    guard mount.status == 0 else { throw StageError("the kernel cannot mount: \(mount.errors)") }
+    defer { _ = try? Command(["umount", point]) }
+    return try TreeSnapshot(of: point)
+  }
+}
+
+struct StageError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+}
