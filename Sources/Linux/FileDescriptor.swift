@@ -23,6 +23,12 @@ package struct FileDescriptor: ~Copyable, Sendable {
     return rawValue
   }
 
+  /// Takes ownership of a descriptor that the process was started with; EBADF when it was not.
+  package static func inherited(_ rawValue: Int32) throws(SystemError) -> FileDescriptor {
+    _ = try retryingInterrupts("fcntl") { Int(cullet_fcntl_int(rawValue, F_SETFD, FD_CLOEXEC)) }
+    return FileDescriptor(adopting: rawValue)
+  }
+
   /// A second descriptor for the same open file description.
   package func duplicate() throws(SystemError) -> FileDescriptor {
     let copy = try retryingInterrupts("fcntl") {

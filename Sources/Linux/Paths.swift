@@ -42,6 +42,11 @@ package enum Paths {
     return unsafe String(cString: path)
   }
 
+  /// Makes the root the working directory, so that no other filesystem is kept busy.
+  package static func leaveWorkingDirectory() {
+    _ = unsafe chdir("/")
+  }
+
   /// Makes the entries of the directory `path` durable.
   package static func syncDirectory(_ path: String) throws(SystemError) {
     try FileDescriptor(opening: path, [.readOnly, .directory]).sync()

@@ -1,19 +1,27 @@
+internal import Linux
+
 /// Where a cache lies: the flag, the environment, or the place the system keeps caches.
 package struct CacheDirectory: Sendable {
+  /// Absolute, for a background process has another working directory.
   package let path: String
+
+  /// The directory at `path`, which may be relative to the working directory.
+  package init(path: String) {
+    self.path = path.hasPrefix("/") ? path : "\(Paths.workingDirectory)/\(path)"
+  }
 
   /// The directory of `flag`, else `CULLET_CACHE`, else the user's own.
   package init(flag: String?, environment: [String: String], userID: UInt32) {
     if let flag {
-      path = flag
+      self.init(path: flag)
     } else if let variable = environment["CULLET_CACHE"], !variable.isEmpty {
-      path = variable
+      self.init(path: variable)
     } else if userID == 0 {
-      path = "/var/cache/cullet"
+      self.init(path: "/var/cache/cullet")
     } else if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") {
-      path = "\(base)/cullet"
+      self.init(path: "\(base)/cullet")
     } else {
-      path = "\(environment["HOME"] ?? "/tmp")/.cache/cullet"
+      self.init(path: "\(environment["HOME"] ?? "/tmp")/.cache/cullet")
     }
   }
 

@@ -16,8 +16,13 @@ package enum ImageOpener {
     do throws(ReadError) {
       return try Image(source: main, devices: extra)
     } catch {
-      throw Failure(error, source: source)
+      throw Failure(error, source: name(of: source))
     }
+  }
+
+  /// `source` as people are shown it: absolute, and without credentials.
+  package static func name(of source: String) -> String {
+    (try? SourceReference(checking: source))?.name ?? source
   }
 
   /// `source` as a process with another working directory would name it; credentials are kept.

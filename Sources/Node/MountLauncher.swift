@@ -1,5 +1,3 @@
-internal import Bytes
-internal import FoundationEssentials
 internal import Linux
 
 /// Finds or starts the process that will serve a mount.
@@ -15,11 +13,11 @@ package struct MountLauncher: Sendable {
   /// Another command that holds the cache for its own time is waited for this long.
   private static let patienceNanoseconds: UInt64 = 30_000_000_000
 
-  private let directory: CacheDirectory
+  private let cache: CacheDirectory
   private let request: MountRequest
 
-  package init(directory: CacheDirectory, request: MountRequest) {
-    self.directory = directory
+  package init(cache: CacheDirectory, request: MountRequest) {
+    self.cache = cache
     self.request = request
   }
 
@@ -44,54 +42,35 @@ package struct MountLauncher: Sendable {
 
   /// Mounts through the resident owner, or starts one in the background; returns when usable.
   package func mountInBackground() throws(Failure) {
-    if let client = ControlClient(directory: directory), try client.isResident() {
+    if let client = ControlClient(directory: cache), try client.isResident() {
       return try client.mount(request)
     }
-    let report: FileDescriptor
+    let child: ControlChannel
     do throws(SystemError) {
-      try Paths.createDirectory(directory.path, mode: 0o700)
-      report = try start()
+      try Paths.createDirectory(cache.path, mode: 0o700)
+      child = try start()
     } catch {
       throw Failure(
         error.errno == .accessDenied ? .noPermission : .cannotCreate, "\(error)")
     }
-    try read(report)
-  }
-
-  /// Starts the serving process; returns where it will report.
-  private func start() throws(SystemError) -> FileDescriptor {
-    let pipe = try DescriptorPair.pipe()
-    let null = try FileDescriptor(opening: "/dev/null", [.readWrite])
-    let log = try FileDescriptor(
-      opening: directory.logPath, [.writeOnly, .create, .append, .noFollow])
-    var arguments = ["cullet", "mount", "--ready-descriptor", "3", "--cache", directory.path]
-    for device in request.devices { arguments += ["--device", device] }
-    arguments += ["--", request.source, request.directory]
-    _ = try DetachedProcess.start(
-      "/proc/self/exe", arguments: arguments,
-      descriptors: [null.rawValue, null.rawValue, log.rawValue, pipe.second.rawValue])
-    return pipe.keepingFirst()
-  }
-
-  /// Waits for the report: throws the failure in it.
-  private func read(_ report: consuming FileDescriptor) throws(Failure) {
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while true {
-      do throws(SystemError) {
-        var target = buffer.mutableRawSpan
-        let count = try report.read(into: &target)
-        if count == 0 { break }
-        bytes += buffer.prefix(count)
-      } catch {
-        throw Failure(error)
-      }
-    }
-    guard let outcome = try? JSONDecoder().decode(LaunchReport.Outcome.self, from: Data(bytes))
-    else {
+    try child.send(LaunchRequest(cacheDirectory: cache.path, mount: request))
+    guard let outcome = try? child.receive(LaunchOutcome.self) else {
       throw Failure(
-        .failure, "the process of the mount ended early; \(directory.logPath) may say why")
+        .failure, "the process of the mount ended early; \(cache.logPath) may say why")
     }
     if let failure = outcome.failure { throw failure }
+  }
+
+  /// Starts the serving process and gives it its task; returns where it will answer.
+  private func start() throws(SystemError) -> ControlChannel {
+    let sockets = try DescriptorPair.sockets()
+    let null = try FileDescriptor(opening: "/dev/null", [.readWrite])
+    let log = try FileDescriptor(
+      opening: cache.logPath, [.writeOnly, .create, .append, .noFollow])
+    _ = try DetachedProcess.start(
+      "/proc/self/exe",
+      arguments: ["cullet", "mount-server", "--", request.sourceName, request.directory],
+      descriptors: [null.rawValue, null.rawValue, log.rawValue, sockets.second.rawValue])
+    return ControlChannel(sockets.keepingFirst())
   }
 }

@@ -23,7 +23,7 @@ final class MountTable: Sendable {
 
   /// Mounts `image` as `request` says; returns when the kernel can use it.
   func mount(_ image: Image, _ request: MountRequest) throws(Failure) {
-    let (source, directory, log) = (request.source, request.directory, log)
+    let (source, directory, log) = (request.sourceName, request.directory, log)
     let filesystem = ImageFilesystem(image: image) { error in
       log(Failure(error, source: source).message)
     }

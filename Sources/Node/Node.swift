@@ -49,6 +49,7 @@ package final class Node: Sendable {
     } catch {
       throw Failure(error)
     }
+    for note in store.openReport.notes { log("\(directory.path): \(note)") }
     mountTable = MountTable(log: log)
     let server = try ControlServer(path: directory.socketPath, service: self)
     try server.start()

@@ -137,6 +137,9 @@ package struct MountRequest: Codable, Equatable, Sendable {
   /// Absolute.
   package var directory: String
 
+  /// The source as people are shown it, without credentials.
+  package var sourceName: String { ImageOpener.name(of: source) }
+
   package init(source: String, devices: [String], directory: String) {
     self.source = source
     self.devices = devices

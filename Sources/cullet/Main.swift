@@ -57,7 +57,9 @@ struct Cullet: ParsableCommand {
       CommandGroup(
         name: "Images:",
         subcommands: [List.self, Cat.self, Stat.self, Manifest.self, Extract.self, Inspect.self]),
-      CommandGroup(name: "Mounts:", subcommands: [MountImage.self, Unmount.self, Mounts.self]),
+      CommandGroup(
+        name: "Mounts:",
+        subcommands: [MountImage.self, MountServer.self, Unmount.self, Mounts.self]),
       CommandGroup(name: "The cache:", subcommands: [Cache.self]),
       CommandGroup(name: "Origins:", subcommands: [Serve.self]),
     ])

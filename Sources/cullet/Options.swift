@@ -38,7 +38,7 @@ struct ImageOptions: ParsableArguments {
     do {
       try body(image)
     } catch let error as ReadError {
-      throw Failure(error, source: source)
+      throw Failure(error, source: ImageOpener.name(of: source))
     }
   }
 }

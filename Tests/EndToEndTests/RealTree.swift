@@ -4,8 +4,8 @@ import TestSupport
 /// Images of a real tree: thousands of files of this machine, and one of each special kind.
 enum RealTree {
   /// The tree, copied once a process.
-  private static let tree = Result<TemporaryDirectory, any Error> {
-    let directory = try TemporaryDirectory()
+  private static let tree: Result<TemporaryDirectory, any Error> = Result {
+    let directory = try TemporaryDirectory.untilExit()
     let script = """
       set -e
       mkdir share special && cd share

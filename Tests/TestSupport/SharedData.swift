@@ -12,23 +12,12 @@ package enum SharedData {
     root.map { FileManager.default.fileExists(atPath: "\($0)/fixtures/erofs-1.9.tar.xz") } ?? false
   }
 
-  /// The reference images, unpacked once a process and removed when it ends.
+  /// The reference images, unpacked once a process.
   package static let fixtures: Result<TemporaryDirectory, any Error> = Result {
-    let directory = try TemporaryDirectory()
-    let tar = Process()
-    tar.executableURL = URL(filePath: "/usr/bin/env")
-    tar.arguments = [
+    let directory = try TemporaryDirectory.untilExit()
+    try Command([
       "tar", "xJf", "\(root ?? "")/fixtures/erofs-1.9.tar.xz", "-C", directory.path,
-    ]
-    try tar.run()
-    tar.waitUntilExit()
-    atexit { SharedData.removeFixtures() }
+    ])
     return directory
-  }
-
-  /// Does what nothing else would: what a static property holds is never released.
-  private static func removeFixtures() {
-    guard let directory = try? fixtures.get() else { return }
-    try? FileManager.default.removeItem(atPath: directory.path)
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A directory of a test's own, removed with everything in it when the last reference goes.
 package final class TemporaryDirectory: Sendable {
@@ -24,6 +25,22 @@ package final class TemporaryDirectory: Sendable {
     let path = file(name)
     try Data(bytes).write(to: URL(filePath: path))
     return path
+  }
+}
+
+extension TemporaryDirectory {
+  private static let lasting = Mutex<[TemporaryDirectory]>([])
+
+  private static let removal: Void = {
+    atexit { TemporaryDirectory.lasting.withLock { $0 = [] } }
+  }()
+
+  /// A directory for the whole process, such as what a static property holds, removed at its end.
+  package static func untilExit() throws -> TemporaryDirectory {
+    _ = removal
+    let directory = try TemporaryDirectory()
+    lasting.withLock { $0.append(directory) }
+    return directory
   }
 }
 

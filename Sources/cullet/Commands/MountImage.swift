@@ -1,8 +1,5 @@
 internal import ArgumentParser
-internal import Bytes
-internal import FoundationEssentials
 internal import Linux
-internal import Logging
 internal import Node
 
 /// `cullet mount`: an image as a directory tree.
@@ -24,74 +21,55 @@ struct MountImage: ParsableCommand {
   @Argument(help: "The directory to mount on.") var directory: String
   @Option(help: "What serves the files to the kernel.") var driver = Driver.fuse
   @Flag(help: "Stay in the foreground until unmounted or interrupted.") var foreground = false
-  @Option(help: .hidden) var readyDescriptor: Int32?
 
   func run() throws {
     let request = MountRequest(
       source: try ImageOpener.absolute(image.source),
       devices: try image.devices.map { try ImageOpener.absolute($0) },
       directory: try mountPoint())
-    if let readyDescriptor {
-      return serve(request, reportingTo: readyDescriptor)
+    let launcher = MountLauncher(cache: image.cache.directory, request: request)
+    if foreground {
+      try MountServing(cache: image.cache.directory, request: request, isForeground: true).run()
+    } else {
+      try launcher.mountInBackground()
     }
-    if foreground { return try serve(request) }
-    let launcher = MountLauncher(directory: image.cache.directory, request: request)
-    try launcher.mountInBackground()
   }
 
   private func mountPoint() throws -> String {
     do throws(SystemError) {
       return try MountCalls.canonicalPath(directory)
+    } catch  where error.errno == .notConnected {
+      // A killed owner left a dead mount there; it is cleared away when the new one comes.
+      return try MountCalls.canonicalPath(Paths.parent(of: directory))
+        + "/\(directory.split(separator: "/").last ?? "")"
     } catch {
       throw Failure(.noInput, "\(directory): \(error.errno); make the mount point first")
     }
   }
+}
 
-  /// Serves the mount here, until it is unmounted or a signal asks for the end.
-  private func serve(
-    _ request: MountRequest, onReady: () -> Void = {}
-  ) throws {
-    let signals = Signals(blocking: [Signals.interrupt, Signals.terminate, Signals.wake])
-    let logger = Logger(label: "cullet", factory: StreamLogHandler.standardError(label:))
-    switch try MountLauncher.claim(image.cache.directory, log: { logger.error("\($0)") }) {
-    case .owned(let node):
-      do {
-        try node.mount(request)
-      } catch {
-        node.close()
-        throw error
-      }
-      onReady()
-      _ = try Thread(name: "idle") {
-        node.waitUntilIdle()
-        Signals.raise(Signals.wake)
-      }
-      node.close(cuttingOff: signals.wait() != Signals.wake)
-    case .served(let client):
-      try client.mount(request)
-      onReady()
-      guard readyDescriptor == nil else { return }
-      _ = try Thread(name: "idle") {
-        try? client.waitForUnmount(of: request.directory)
-        Signals.raise(Signals.wake)
-      }
-      if signals.wait() != Signals.wake {
-        try Unmounting.unmount(
-          request.directory, lazily: false, cache: image.cache.directory)
-      }
-    }
-  }
+/// `cullet mount-server`: what `cullet mount` leaves in the background.
+///
+/// It learns what to do from descriptor 3; its arguments only tell people what it is.
+struct MountServer: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mount-server", abstract: "Serve a mount in the background.",
+    shouldDisplay: false)
 
-  /// Serves in the background: the outcome of mounting goes to the parent, and then all ties to
-  /// it are cut.
-  private func serve(_ request: MountRequest, reportingTo descriptor: Int32) {
-    let report = LaunchReport(to: descriptor)
+  @Argument var description: [String] = []
+
+  func run() throws {
+    let parent = try LaunchedProcess()
     do {
-      try serve(request) { report.send(nil) }
+      let (cache, request) = try parent.receiveRequest()
+      Paths.leaveWorkingDirectory()
+      try MountServing(cache: cache, request: request, isForeground: false).run {
+        parent.report(nil)
+      }
     } catch let failure as Failure {
-      report.send(failure)
+      parent.report(failure)
     } catch {
-      report.send(Failure(.failure, "\(error)"))
+      parent.report(Failure(.failure, "\(error)"))
     }
   }
 }
