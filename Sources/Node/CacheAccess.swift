@@ -1,3 +1,4 @@
+package import EROFSReader
 internal import Linux
 
 /// A command's way to a cache: opened here when nobody owns it, else through its owner.
@@ -29,9 +30,29 @@ package final class CacheAccess: Sendable {
     }
   }
 
-  /// The owner, when another process owns the cache; opens nothing itself.
-  package static func owner(of directory: CacheDirectory) -> ControlClient? {
-    ControlClient(directory: directory)
+  /// The bytes of a remote image, which go on coming when the owner of the cache goes away.
+  package func open(_ source: String) throws(Failure) -> any BlockSource {
+    LastingSource(try openImage(source), named: source, through: self)
+  }
+
+  /// Opens `source` with whoever owns the cache now.
+  func openImage(_ source: String) throws(Failure) -> OpenedImage {
+    let deadline = MonotonicClock.now + Self.patienceNanoseconds
+    while true {
+      do throws(Failure) {
+        return try service().open(source)
+      } catch {
+        guard error.isOwnerLost, MonotonicClock.now < deadline else { throw error }
+        forgetOwner()
+      }
+    }
+  }
+
+  /// Makes the next request look for the owner anew.
+  func forgetOwner() {
+    opened.withLock { opened in
+      if case .client = opened { opened = nil }
+    }
   }
 
   /// Gives the cache up again; further calls do nothing.

@@ -1,5 +1,12 @@
 package import EROFSReader
 
+/// A remote image that can be read through the cache.
+package struct OpenedImage: Sendable {
+  package let source: any BlockSource
+  /// What tells its version from others, see ``ReadPath/ObjectVersion``.
+  let coherency: [UInt8]
+}
+
 /// What commands ask of a cache, whether this process owns it or another one does.
 ///
 /// All calls block and are safe from any thread.
@@ -15,7 +22,7 @@ package protocol CacheService: Sendable {
   func setLimits(_ limits: CacheStatusReport.Limits) throws(Failure)
 
   /// The bytes of a remote image, through the cache.
-  func open(_ source: String) throws(Failure) -> any BlockSource
+  func open(_ source: String) throws(Failure) -> OpenedImage
 
   /// Mounts an image; returns when it is usable.
   func mount(_ request: MountRequest) throws(Failure)

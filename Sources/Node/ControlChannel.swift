@@ -82,6 +82,7 @@ final class ControlChannel: Sendable {
 
   static func lost(_ error: SystemError?) -> Failure {
     let cause = error.map { ": \($0)" } ?? ""
-    return Failure(.tryAgain, "lost the connection to the cache's owner, try again\(cause)")
+    return Failure(
+      .tryAgain, "lost the connection to the cache's owner, try again\(cause)", isOwnerLost: true)
   }
 }

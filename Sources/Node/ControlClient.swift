@@ -1,5 +1,5 @@
 internal import Bytes
-package import EROFSReader
+internal import EROFSReader
 internal import Linux
 
 /// A cache that another process owns, asked over its socket.
@@ -49,16 +49,20 @@ package final class ControlClient: CacheService {
     _ = try ask(.setLimits(limits))
   }
 
-  package func open(_ source: String) throws(Failure) -> any BlockSource {
+  package func open(_ source: String) throws(Failure) -> OpenedImage {
     let own: ControlChannel
     do throws(SystemError) {
       own = ControlChannel(try UnixSocket.connect(to: socketPath))
     } catch {
       throw ControlChannel.lost(error)
     }
-    guard case .opened(let handle, let byteCount) = try Self.ask(.open(source: source), on: own)
-    else { throw Self.confused }
-    return RemoteSource(channel: own, handle: handle, byteCount: byteCount)
+    let reply = try Self.ask(.open(source: source), on: own)
+    guard case .opened(let handle, let byteCount, let coherency) = reply else {
+      throw Self.confused
+    }
+    return OpenedImage(
+      source: RemoteSource(channel: own, handle: handle, byteCount: byteCount),
+      coherency: coherency)
   }
 
   package func mount(_ request: MountRequest) throws(Failure) {
@@ -118,7 +122,11 @@ final class RemoteSource: BlockSource {
 
   private let channel: Lock<ControlChannel>
   private let handle: Int
+  private let lost = Lock(false)
   let byteCount: UInt64
+
+  /// Whether the owner went away, so that nothing more comes from here.
+  var isLost: Bool { lost.withLock { $0 } }
 
   init(channel: ControlChannel, handle: Int, byteCount: UInt64) {
     self.channel = Lock(channel)
@@ -155,6 +163,7 @@ final class RemoteSource: BlockSource {
         }
       }
     } catch {
+      lost.withLock { $0 = true }
       throw SourceError(.ioError, error.message)
     }
     if let refusal { throw refusal }

@@ -27,7 +27,7 @@ enum ControlReply: Codable, Sendable {
   case objects([ObjectReport])
   case cull(CullOutcome)
   case verify(VerifyOutcome)
-  case opened(handle: Int, byteCount: UInt64)
+  case opened(handle: Int, byteCount: UInt64, coherency: [UInt8])
   /// As many bytes follow the message.
   case bytes(byteCount: Int)
   /// A read that failed; the code is kept so that the client's reader maps it as its own.

@@ -4,16 +4,11 @@ internal import Linux
 
 /// Answers other processes at the cache's socket on behalf of its owner.
 ///
-/// One thread accepts, one a connection serves; a connection's images close with it. ``drain(_:)``
-/// lets clients that read an image finish, so an owner never cuts off another command.
+/// One thread accepts, one a connection serves; a connection's images close with it. Clients that
+/// are still connected when it ends look for the next owner by themselves.
 final class ControlServer: Sendable {
-  private struct Connection {
-    let channel: ControlChannel
-    var hasImages = false
-  }
-
   private struct State {
-    var connections: [Int: Connection] = [:]
+    var connections: [Int: ControlChannel] = [:]
     var lastNumber = 0
     var isClosed = false
   }
@@ -45,14 +40,12 @@ final class ControlServer: Sendable {
   }
 
   /// Accepts nobody else, answers what was asked, and ends.
-  ///
-  /// Clients that have images open are waited for, unless `cuttingOff`.
-  func drain(cuttingOff: Bool) {
-    let ended = state.withLock { state in
+  func drain() {
+    let channels = state.withLock { state in
       state.isClosed = true
-      return state.connections.values.filter { cuttingOff || !$0.hasImages }.map(\.channel)
+      return state.connections.values
     }
-    for channel in ended { channel.stopReceiving() }
+    for channel in channels { channel.stopReceiving() }
     UnixSocket.shutDown(listener)
     let thread = acceptor.withLock { acceptor in
       defer { acceptor = nil }
@@ -69,13 +62,13 @@ final class ControlServer: Sendable {
         let number: Int? = state.withLock { state in
           guard !state.isClosed else { return nil }
           state.lastNumber += 1
-          state.connections[state.lastNumber] = Connection(channel: channel)
+          state.connections[state.lastNumber] = channel
           return state.lastNumber
         }
         guard let number else { return }
         do throws(SystemError) {
           _ = try Thread(name: "client-\(number)") { [self] in
-            serve(channel, number)
+            serve(channel)
             end(number)
           }
         } catch {
@@ -94,7 +87,7 @@ final class ControlServer: Sendable {
     state.signalAll()
   }
 
-  private func serve(_ channel: ControlChannel, _ number: Int) {
+  private func serve(_ channel: ControlChannel) {
     var images: [any BlockSource] = []
     do throws(Failure) {
       while let request = try channel.receive(ControlRequest.self) {
@@ -103,11 +96,7 @@ final class ControlServer: Sendable {
             of: images.indices.contains(handle) ? images[handle] : nil, at: offset,
             byteCount: byteCount, on: channel)
         } else {
-          let reply = reply(to: request, images: &images)
-          if !images.isEmpty {
-            state.withLock { $0.connections[number]?.hasImages = true }
-          }
-          try channel.send(reply)
+          try channel.send(reply(to: request, images: &images))
         }
       }
     } catch {
@@ -149,8 +138,9 @@ final class ControlServer: Sendable {
       case .setLimits(let limits): try service.setLimits(limits)
       case .open(let source):
         let image = try service.open(source)
-        images.append(image)
-        return .opened(handle: images.count - 1, byteCount: image.byteCount)
+        images.append(image.source)
+        return .opened(
+          handle: images.count - 1, byteCount: image.source.byteCount, coherency: image.coherency)
       case .mount(let mount): try service.mount(mount)
       case .unmount(let directory, let lazily):
         return .truth(try service.unmount(directory, lazily: lazily))

@@ -25,10 +25,17 @@ package enum ExitStatus: Int32, Codable, Sendable {
 package struct Failure: Error, Codable, Equatable, Sendable {
   package let status: ExitStatus
   package let message: String
+  /// Whether the owner of the cache went away before it answered, so that asking anew may help.
+  let isOwnerLost: Bool
 
   package init(_ status: ExitStatus, _ message: String) {
+    self.init(status, message, isOwnerLost: false)
+  }
+
+  init(_ status: ExitStatus, _ message: String, isOwnerLost: Bool) {
     self.status = status
     self.message = message
+    self.isOwnerLost = isOwnerLost
   }
 }
 

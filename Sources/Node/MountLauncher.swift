@@ -31,7 +31,9 @@ package struct MountLauncher: Sendable {
         return .owned(try Node(owning: directory, role: .resident, log: log))
       } catch {
         guard error.status == .tryAgain else { throw error }
-        if let client = ControlClient(directory: directory), try client.isResident() {
+        if let client = ControlClient(directory: directory),
+          (try? client.isResident()) == true
+        {
           return .served(client)
         }
         guard MonotonicClock.now < deadline else { throw error }
@@ -42,9 +44,7 @@ package struct MountLauncher: Sendable {
 
   /// Mounts through the resident owner, or starts one in the background; returns when usable.
   package func mountInBackground() throws(Failure) {
-    if let client = ControlClient(directory: cache), try client.isResident() {
-      return try client.mount(request)
-    }
+    if try mountThroughOwner() { return }
     let child: ControlChannel
     do throws(SystemError) {
       try Paths.createDirectory(cache.path, mode: 0o700)
@@ -59,6 +59,19 @@ package struct MountLauncher: Sendable {
         .failure, "the process of the mount ended early; \(cache.logPath) may say why")
     }
     if let failure = outcome.failure { throw failure }
+  }
+
+  /// Has the resident owner mount; false when there is none, or it went away meanwhile.
+  private func mountThroughOwner() throws(Failure) -> Bool {
+    guard let client = ControlClient(directory: cache) else { return false }
+    do throws(Failure) {
+      guard try client.isResident() else { return false }
+      try client.mount(request)
+      return true
+    } catch {
+      if error.isOwnerLost { return false }
+      throw error
+    }
   }
 
   /// Starts the serving process and gives it its task; returns where it will answer.

@@ -1,5 +1,5 @@
 internal import BlockStore
-package import EROFSReader
+internal import EROFSReader
 internal import Linux
 internal import Origins
 internal import ReadPath
@@ -57,15 +57,13 @@ package final class Node: Sendable {
   }
 
   /// Unmounts everything, makes everything durable and gives the cache up.
-  ///
-  /// Other commands that read through this owner are served to their end, unless `cuttingOff`.
-  package func close(cuttingOff: Bool = false) {
+  package func close() {
     mountTable.unmountAll()
     let server = self.server.withLock { server in
       defer { server = nil }
       return server
     }
-    server?.drain(cuttingOff: cuttingOff)
+    server?.drain()
     _ = try? Paths.removeFile(directory.socketPath)
     tiers.queue.close()
     store.close()
@@ -99,8 +97,9 @@ extension Node: CacheService {
     role == .resident
   }
 
-  package func open(_ source: String) throws(Failure) -> any BlockSource {
-    try openObject(source)
+  package func open(_ source: String) throws(Failure) -> OpenedImage {
+    let object = try openObject(source)
+    return OpenedImage(source: object, coherency: object.version.coherency)
   }
 
   private func openObject(_ source: String) throws(Failure) -> CachedObject {

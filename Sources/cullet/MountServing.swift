@@ -35,7 +35,8 @@ struct MountServing {
       node.waitUntilIdle()
       Signals.raise(Signals.wake)
     }
-    node.close(cuttingOff: signals.wait() != Signals.wake)
+    _ = signals.wait()
+    node.close()
   }
 
   private func wait(for client: ControlClient, until signals: Signals) throws {

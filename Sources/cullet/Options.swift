@@ -33,7 +33,7 @@ struct ImageOptions: ParsableArguments {
     let access = CacheAccess(directory: cache.directory)
     defer { access.close() }
     let image = try ImageOpener.open(source, devices: devices) { source throws(Failure) in
-      try access.service().open(source)
+      try access.open(source)
     }
     do {
       try body(image)

@@ -1,0 +1,55 @@
+internal import EROFSReader
+internal import Linux
+
+/// A remote image read through whoever owns the cache at the time: the owner of the moment may be
+/// unmounted or killed, and this process or another takes its place.
+///
+/// Invariant: all bytes are of the version that was opened first. Thread-safe.
+final class LastingSource: BlockSource {
+  /// Owners do not die in series; a third loss has another reason.
+  private static let attemptLimit = 3
+
+  private let access: CacheAccess
+  private let name: String
+  private let coherency: [UInt8]
+  private let current: Lock<any BlockSource>
+  let byteCount: UInt64
+
+  init(_ image: OpenedImage, named name: String, through access: CacheAccess) {
+    self.access = access
+    self.name = name
+    coherency = image.coherency
+    current = Lock(image.source)
+    byteCount = image.source.byteCount
+  }
+
+  func read(into target: inout MutableRawSpan, at offset: UInt64) throws(SourceError) {
+    var attemptCount = 1
+    while true {
+      let source = current.withLock { $0 }
+      do throws(SourceError) {
+        return try source.read(into: &target, at: offset)
+      } catch {
+        guard (source as? RemoteSource)?.isLost == true, attemptCount < Self.attemptLimit else {
+          throw error
+        }
+        attemptCount += 1
+        try replace()
+      }
+    }
+  }
+
+  private func replace() throws(SourceError) {
+    let image: OpenedImage
+    do throws(Failure) {
+      access.forgetOwner()
+      image = try access.openImage(name)
+    } catch {
+      throw SourceError(.ioError, error.message)
+    }
+    guard image.coherency == coherency else {
+      throw SourceError(.stale, "\(name) changed at its origin while it was being read")
+    }
+    current.withLock { $0 = image.source }
+  }
+}

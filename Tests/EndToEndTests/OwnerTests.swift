@@ -1,0 +1,119 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// One process owns a cache; everybody else goes through it, and nobody notices.
+@Suite(.serialized, .enabled(if: Stage.isPossible, "needs root and /dev/fuse"))
+struct OwnerTests {
+  private let stage: Stage
+  private let server: NginxServer
+
+  init() async throws {
+    stage = try Stage()
+    try FileManager.default.createDirectory(
+      atPath: stage.directory.file("www"), withIntermediateDirectories: false)
+    server = try await NginxServer(root: stage.directory.file("www"))
+    try SmallTree.makeImage(stage.directory.file("www/image.erofs"), marker: "one")
+  }
+
+  private var source: String { server.url("image.erofs") }
+
+  @Test func `mounts that start at the same moment share one owner`() throws {
+    let points = (1...5).map { stage.directory.file("mnt\($0)") }
+    for point in points {
+      try FileManager.default.createDirectory(atPath: point, withIntermediateDirectories: false)
+    }
+    let commands = try points.map { try stage.start("mount", source, $0) }
+    for command in commands {
+      let (status, _, errors) = command.finish()
+      #expect(status == 0, "\(errors)")
+    }
+    let lines = try stage.succeed("mounts", "--json").text.split(separator: "\n")
+    let ours = lines.filter { $0.contains(stage.directory.path) }
+    #expect(ours.count == 5)
+    #expect(Set(ours.compactMap { $0.firstMatch(of: /"pid":\d+/).map { String($0.0) } }).count == 1)
+    for point in points {
+      #expect(try SmallTree.marker(in: point) == "one")
+      try stage.succeed("unmount", point)
+    }
+  }
+
+  @Test func `a command prints the same with and without an owner`() throws {
+    let alone = try stage.succeed("manifest", "--digests", source).text
+    try stage.succeed("mount", source, stage.mountPoint)
+    #expect(try stage.succeed("manifest", "--digests", source).text == alone)
+    #expect(try stage.succeed("cat", source, "marker").text == "one")
+    let target = stage.directory.file("out")
+    try stage.succeed("extract", source, target)
+    #expect(
+      try TreeSnapshot(of: target).differences(from: TreeSnapshot(of: stage.mountPoint)) == [])
+    try stage.succeed("unmount", stage.mountPoint)
+  }
+
+  @Test func `an extraction through the owner outlives the last mount`() throws {
+    try stage.succeed("mount", source, stage.mountPoint)
+    let target = stage.directory.file("out")
+    let extraction = try stage.start("extract", source, target)
+    try stage.succeed("unmount", stage.mountPoint)
+    let (status, _, errors) = extraction.finish()
+    #expect(status == 0, "\(errors)")
+    #expect(try SmallTree.marker(in: target) == "one")
+  }
+
+  @Test func `an extraction goes on when the owner that it reads through is killed`() throws {
+    let owner = try stage.start("mount", "--foreground", source, stage.mountPoint)
+    try waitUntil("mounted") { try stage.cullet("mounts").text.contains(stage.mountPoint) }
+    let target = stage.directory.file("out")
+    let extraction = try stage.start("extract", source, target)
+    try waitUntil("extracting") { FileManager.default.fileExists(atPath: "\(target)/file-0") }
+    owner.send(signal: SIGKILL)
+    _ = owner.finish()
+    let (status, _, errors) = extraction.finish()
+    #expect(status == 0, "\(errors)")
+    #expect(try SmallTree.marker(in: target) == "one")
+  }
+
+  @Test func `paths are relative to the command, not to the owner`() throws {
+    let environment = ["CULLET_CACHE": "cache"]
+    let here = stage.directory.path
+    func run(_ arguments: String...) throws -> Command {
+      try Command([Stage.binary] + arguments, environment: environment, in: here)
+    }
+    #expect(try run("mount", "www/image.erofs", "mnt").status == 0)
+    #expect(try SmallTree.marker(in: stage.mountPoint) == "one")
+    #expect(try run("cat", "www/image.erofs", "marker").text == "one")
+    #expect(try run("unmount", "mnt").status == 0)
+  }
+
+  @Test func `a password in the source is shown nowhere`() throws {
+    let secret = source.replacing("http://", with: "http://user:pa55word@")
+    try stage.succeed("mount", secret, stage.mountPoint)
+    var shown = try stage.succeed("mounts", "--json").text + stage.succeed("cache", "ls").text
+    shown += try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+    shown += try Command(["ps", "axww", "-o", "args"]).text
+    shown += try String(contentsOfFile: "\(stage.cache)/cullet.log", encoding: .utf8)
+    #expect(!shown.contains("pa55word"))
+    try stage.succeed("unmount", stage.mountPoint)
+  }
+
+  @Test func `a new mount takes the place of one whose owner was killed`() throws {
+    let owner = try stage.start("mount", "--foreground", source, stage.mountPoint)
+    try waitUntil("mounted") { try stage.cullet("mounts").text.contains(stage.mountPoint) }
+    owner.send(signal: SIGKILL)
+    _ = owner.finish()
+    try stage.succeed("mount", source, stage.mountPoint)
+    #expect(try SmallTree.marker(in: stage.mountPoint) == "one")
+    try stage.succeed("unmount", stage.mountPoint)
+  }
+
+  @Test func `a terminated owner unmounts, also what is in use`() throws {
+    let owner = try stage.start("mount", "--foreground", source, stage.mountPoint)
+    try waitUntil("mounted") { try stage.cullet("mounts").text.contains(stage.mountPoint) }
+    let file = FileHandle(forReadingAtPath: "\(stage.mountPoint)/marker")
+    #expect(try stage.cullet("unmount", stage.mountPoint).status == 75)
+    owner.send(signal: SIGTERM)
+    #expect(owner.finish().status == 0)
+    try file?.close()
+    #expect(try !stage.cullet("mounts").text.contains(stage.mountPoint))
+  }
+}
