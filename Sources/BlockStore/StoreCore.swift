@@ -112,27 +112,28 @@ final class StoreCore: Sendable {
   }
 
   /// Takes a copy of a block in, unless there is no room.
-  func fill(_ incarnation: Incarnation, block: UInt32, with bytes: RawSpan) {
+  func fill(_ incarnation: Incarnation, block: UInt32, with bytes: RawSpan) -> Bool {
     guard !isClosing.load(ordering: .relaxed), !isWithdrawn.load(ordering: .relaxed),
       MonotonicClock.now >= noSpaceUntil.load(ordering: .relaxed)
     else {
       counters.droppedFills.count()
-      return
+      return false
     }
     if isRefusing.load(ordering: .relaxed) {
       counters.refusedFills.count()
       queue.requestMaintenance()  // what was in the way may have gone
-      return
+      return false
     }
     guard queue.reserve(geometry.blockByteCount) else {
       counters.droppedFills.count()
-      return
+      return false
     }
     queue.add(
       PendingBlock(
         incarnation: incarnation, block: block, copying: bytes,
         slotByteCount: geometry.blockByteCount))
     incarnation.noteUse(at: Self.now)
+    return true
   }
 
   /// Gives up: reads miss, fills are dropped.

@@ -72,14 +72,17 @@ package final class StoredObject: Sendable {
   /// wait to be written (a quarter of a small cache), the call blocks for up to 250 ms; then the
   /// block is dropped, as it is when the object is stale, the disk is full, or culling finds no
   /// room.
-  package func fill(block index: UInt32, with bytes: RawSpan) {
+  ///
+  /// Returns whether the block was taken, so that a run of blocks can be given up with its first.
+  @discardableResult
+  package func fill(block index: UInt32, with bytes: RawSpan) -> Bool {
     guard let incarnation, incarnation.isCurrent.load(ordering: .acquiring),
       validByteCount(ofBlock: index) == bytes.byteCount
     else {
       core.counters.droppedFills.count()
-      return
+      return false
     }
-    core.fill(incarnation, block: index, with: bytes)
+    return core.fill(incarnation, block: index, with: bytes)
   }
 
   /// Tells the cache of a use that a tier above answered, so that what is hot there is not cold

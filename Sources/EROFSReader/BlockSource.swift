@@ -12,6 +12,8 @@ package struct SourceError: Error, Hashable, Sendable, CustomStringConvertible {
     case stale
     /// The range reaches past the end of the source.
     case outOfBounds
+    /// Whoever asked would rather not wait any longer.
+    case interrupted
   }
 
   package var code: Code

@@ -25,6 +25,7 @@ extension SourceError {
         self.init(.ioError, cause.message)
       }
     case .stale: self.init(.stale, error.description)
+    case .interrupted: self.init(.interrupted, error.description)
     case .outOfBounds: self.init(.outOfBounds, error.description)
     }
   }

@@ -10,7 +10,7 @@ extension Errno {
   init(_ error: ReadError) {
     switch error {
     case .format(let fault): self = fault.isUnsupported ? .notSupported : .needsCleaning
-    case .source: self = .ioError
+    case .source(let fault): self = fault.code == .interrupted ? .interrupted : .ioError
     }
   }
 }

@@ -42,6 +42,14 @@ package enum Paths {
     return unsafe String(cString: path)
   }
 
+  /// The file of the running program; what the kernel calls it when it cannot be told.
+  package static var executable: String {
+    let link = "/proc/self/exe"
+    guard let resolved = unsafe realpath(link, nil) else { return link }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
   /// Makes the root the working directory, so that no other filesystem is kept busy.
   package static func leaveWorkingDirectory() {
     _ = unsafe chdir("/")

@@ -13,6 +13,8 @@ package struct OpenedImage: Sendable {
 package protocol CacheService: Sendable {
   /// Whether the owner stays, so that mounts can be given to it.
   func isResident() throws(Failure) -> Bool
+  /// Asks an owner that does not stay to let the cache go; it reads on through the next one.
+  func handOver() throws(Failure)
   func status() throws(Failure) -> CacheStatusReport
   func objects() throws(Failure) -> [ObjectReport]
   func cull(_ options: CullOptions) throws(Failure) -> CullOutcome

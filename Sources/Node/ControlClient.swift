@@ -21,6 +21,10 @@ package final class ControlClient: CacheService {
     return isResident
   }
 
+  package func handOver() throws(Failure) {
+    _ = try ask(.handOver)
+  }
+
   package func status() throws(Failure) -> CacheStatusReport {
     guard case .status(let report) = try ask(.status) else { throw Self.confused }
     return report

@@ -4,6 +4,7 @@
 /// reply to a read is followed by the bytes themselves. A connection carries one request at a time.
 enum ControlRequest: Codable, Sendable {
   case isResident
+  case handOver
   case status
   case objects
   case cull(CullOptions)

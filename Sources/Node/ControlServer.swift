@@ -129,6 +129,7 @@ final class ControlServer: Sendable {
     do throws(Failure) {
       switch request {
       case .isResident: return .truth(try service.isResident())
+      case .handOver: try service.handOver()
       case .status: return .status(try service.status())
       case .objects: return .objects(try service.objects())
       case .cull(let options): return .cull(try service.cull(options))
@@ -162,6 +163,7 @@ extension SourceError.Code {
     case .originUnavailable: 1
     case .stale: 2
     case .outOfBounds: 3
+    case .interrupted: 4
     }
   }
 
@@ -170,6 +172,7 @@ extension SourceError.Code {
     case 1: self = .originUnavailable
     case 2: self = .stale
     case 3: self = .outOfBounds
+    case 4: self = .interrupted
     default: self = .ioError
     }
   }

@@ -90,7 +90,7 @@ extension Failure {
     switch error.code {
     case .originUnavailable: self.init(.unavailable, error.message)
     case .outOfBounds: self.init(.badData, error.message)
-    case .ioError, .stale: self.init(.ioError, error.message)
+    case .ioError, .stale, .interrupted: self.init(.ioError, error.message)
     }
   }
 

@@ -12,37 +12,45 @@ final class LastingSource: BlockSource {
   private let access: CacheAccess
   private let name: String
   private let coherency: [UInt8]
-  private let current: Lock<any BlockSource>
+  private let current: Lock<Current>
   let byteCount: UInt64
 
-  init(_ image: OpenedImage, named name: String, through access: CacheAccess) {
+  private struct Current {
+    var source: any BlockSource
+    var generation: Int
+  }
+
+  /// Reads `image`, which was opened no earlier than in `generation` of the cache's owners.
+  init(
+    _ image: OpenedImage, named name: String, generation: Int, through access: CacheAccess
+  ) {
     self.access = access
     self.name = name
     coherency = image.coherency
-    current = Lock(image.source)
+    current = Lock(Current(source: image.source, generation: generation))
     byteCount = image.source.byteCount
   }
 
   func read(into target: inout MutableRawSpan, at offset: UInt64) throws(SourceError) {
     var attemptCount = 1
     while true {
-      let source = current.withLock { $0 }
+      let (source, generation) = current.withLock { ($0.source, $0.generation) }
       do throws(SourceError) {
         return try source.read(into: &target, at: offset)
       } catch {
-        guard (source as? RemoteSource)?.isLost == true, attemptCount < Self.attemptLimit else {
-          throw error
-        }
+        let isLost = (source as? RemoteSource)?.isLost == true || generation != access.generation
+        guard isLost, attemptCount < Self.attemptLimit else { throw error }
         attemptCount += 1
-        try replace()
+        try replace(of: generation)
       }
     }
   }
 
-  private func replace() throws(SourceError) {
+  private func replace(of lost: Int) throws(SourceError) {
+    access.forgetOwner(of: lost)
+    let generation = access.generation
     let image: OpenedImage
     do throws(Failure) {
-      access.forgetOwner()
       image = try access.openImage(name)
     } catch {
       throw SourceError(.ioError, error.message)
@@ -50,6 +58,6 @@ final class LastingSource: BlockSource {
     guard image.coherency == coherency else {
       throw SourceError(.stale, "\(name) changed at its origin while it was being read")
     }
-    current.withLock { $0 = image.source }
+    current.withLock { $0 = Current(source: image.source, generation: generation) }
   }
 }

@@ -31,10 +31,9 @@ package struct MountLauncher: Sendable {
         return .owned(try Node(owning: directory, role: .resident, log: log))
       } catch {
         guard error.status == .tryAgain else { throw error }
-        if let client = ControlClient(directory: directory),
-          (try? client.isResident()) == true
-        {
-          return .served(client)
+        if let client = ControlClient(directory: directory) {
+          if (try? client.isResident()) == true { return .served(client) }
+          try? client.handOver()
         }
         guard MonotonicClock.now < deadline else { throw error }
         Thread.sleep(milliseconds: 50)
@@ -81,7 +80,7 @@ package struct MountLauncher: Sendable {
     let log = try FileDescriptor(
       opening: cache.logPath, [.writeOnly, .create, .append, .noFollow])
     _ = try DetachedProcess.start(
-      "/proc/self/exe",
+      Paths.executable,
       arguments: ["cullet", "mount-server", "--", request.sourceName, request.directory],
       descriptors: [null.rawValue, null.rawValue, log.rawValue, sockets.second.rawValue])
     return ControlChannel(sockets.keepingFirst())

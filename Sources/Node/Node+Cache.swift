@@ -46,11 +46,16 @@ extension Node {
 
   package func cull(_ options: CullOptions) throws(Failure) -> CullOutcome {
     let key: [UInt8]? = if let source = options.source { try key(of: source) } else { nil }
+    if let key, let source = options.source, store.find(key: key) == nil {
+      throw Self.unknown(source)
+    }
     let report = store.cull(
       CullRequest(
         targetFreePercent: options.targetPercentFree, byteCount: options.byteCount,
         olderThanSeconds: options.olderThanSeconds,
         key: key, isDryRun: options.isDryRun))
+    // Blocks in RAM alone would be neither kept for the next process nor fetched again for it.
+    if !options.isDryRun { tiers.memory.removeAll() }
     return CullOutcome(
       culledBlocks: report.blockCount, culledBytes: report.byteCount,
       freeBlocks: report.freeBlockCount, dryRun: report.isDryRun)
@@ -65,8 +70,10 @@ extension Node {
 
   package func drop(_ source: String, keepingObject: Bool) throws(Failure) {
     let key = try key(of: source)
+    // What RAM holds of it would hide that the disk has nothing any more.
+    forgetBlocks(of: String(decoding: key, as: UTF8.self))
     guard keepingObject ? store.invalidate(key: key) : store.remove(key: key) else {
-      throw Failure(.noInput, "\(source): not in the cache; 'cullet cache ls' shows what is")
+      throw Self.unknown(source)
     }
   }
 
@@ -79,6 +86,10 @@ extension Node {
     } catch {
       throw Failure(error)
     }
+  }
+
+  private static func unknown(_ source: String) -> Failure {
+    Failure(.noInput, "\(source): not in the cache; 'cullet cache ls' shows what is")
   }
 
   /// The key under which the cache has `source`, however it is spelt.

@@ -15,7 +15,8 @@ package final class Node: Sendable {
   }
 
   private struct State {
-    var origins: [String: HTTPOrigin] = [:]
+    /// By location with its credentials: one client's password is not another's.
+    var origins: [HTTPLocation: HTTPOrigin] = [:]
     var objects: [String: WeakObject] = [:]
   }
 
@@ -30,13 +31,18 @@ package final class Node: Sendable {
   private let since = WallClock.now
   private let state = Lock(State())
   private let server = Lock<ControlServer?>(nil)
+  private let onHandOver: (@Sendable () -> Void)?
 
   /// Opens the cache at `directory`, made on first use, and answers at its socket.
+  ///
+  /// `onHandOver` is called, on a thread of its own, when another process wants the cache for good.
   package init(
-    owning directory: CacheDirectory, role: Role, log: @escaping @Sendable (String) -> Void
+    owning directory: CacheDirectory, role: Role, log: @escaping @Sendable (String) -> Void,
+    onHandOver: (@Sendable () -> Void)? = nil
   ) throws(Failure) {
     self.directory = directory
     self.role = role
+    self.onHandOver = onHandOver
     do throws(StoreError) {
       store = try CacheStore(opening: directory.path, creatingWith: StoreConfiguration())
     } catch {
@@ -97,6 +103,17 @@ extension Node: CacheService {
     role == .resident
   }
 
+  package func handOver() throws(Failure) {
+    guard let onHandOver else {
+      throw Failure(.tryAgain, "the owner of the cache in \(directory.path) stays")
+    }
+    do throws(SystemError) {
+      _ = try Thread(name: "hand-over", onHandOver)
+    } catch {
+      throw Failure(error)
+    }
+  }
+
   package func open(_ source: String) throws(Failure) -> OpenedImage {
     let object = try openObject(source)
     return OpenedImage(source: object, coherency: object.version.coherency)
@@ -114,15 +131,20 @@ extension Node: CacheService {
     }
   }
 
-  /// The origin of `source`, one a name, so that counters add up and connections are shared.
+  /// Drops from RAM what the open object called `name` has there.
+  func forgetBlocks(of name: String) {
+    state.withLock { $0.objects[name]?.object }?.forgetBlocks()
+  }
+
+  /// The origin of `source`, one a location, so that counters add up.
   private func origin(of source: String) throws(Failure) -> HTTPOrigin {
     guard case .http(let location) = try SourceReference(checking: source) else {
       throw Failure(.usage, "\(source): a local file does not go through the cache")
     }
     return state.withLock { state in
-      if let origin = state.origins[location.name] { return origin }
+      if let origin = state.origins[location] { return origin }
       let origin = HTTPOrigin(location)
-      state.origins[location.name] = origin
+      state.origins[location] = origin
       return origin
     }
   }

@@ -18,10 +18,10 @@ package final class BlockMemory: Sendable {
     }
   }
 
-  /// A resident block, and whether this is its first hit since it came in.
+  /// A resident block, and whether it is time to tell the disk cache that it is in use.
   package struct Hit {
     package let bytes: [UInt8]
-    package let isFirst: Bool
+    package let isWorthNoting: Bool
   }
 
   package let budgetByteCount: Int
@@ -40,7 +40,8 @@ package final class BlockMemory: Sendable {
 
   /// The block when it is resident, which makes it the most recently used.
   package func block(_ key: Key) -> Hit? {
-    shard(of: key).withLock { $0.use(key) }
+    let now = MonotonicClock.now
+    return shard(of: key).withLock { $0.use(key, at: now) }
   }
 
   /// The block when it is resident, counted neither as a hit nor as a miss.
@@ -50,7 +51,15 @@ package final class BlockMemory: Sendable {
 
   /// Keeps `bytes`, dropping the least recently used blocks to make room.
   package func insert(_ bytes: [UInt8], for key: Key) {
-    shard(of: key).withLock { $0.insert(bytes, for: key) }
+    let now = MonotonicClock.now
+    shard(of: key).withLock { $0.insert(bytes, for: key, at: now) }
+  }
+
+  /// Drops everything.
+  package func removeAll() {
+    for shard in shards {
+      shard.withLock { $0.removeAll { _ in true } }
+    }
   }
 
   /// Drops every block of `object`.

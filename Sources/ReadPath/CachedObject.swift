@@ -4,7 +4,8 @@ internal import Linux
 
 /// One version of a remote object, read through memory, the disk cache and its origin.
 ///
-/// Invariants: every byte returned belongs to `version`; once the origin is seen to serve another
+/// Invariants: the object has fewer than 2^32 blocks (``Tiers/open(_:reusing:)`` refuses longer ones);
+/// every byte returned belongs to `version`; once the origin is seen to serve another
 /// version, every read fails as stale, so two versions are never mixed. Thread-safe; reads block
 /// the calling thread and must not be made from the cooperative pool.
 package final class CachedObject: Sendable {
@@ -51,7 +52,7 @@ package final class CachedObject: Sendable {
     let blocks = self.blocks(of: range)
     var block = blocks.lowerBound
     while block < blocks.upperBound, let hit = tiers.memory.block(key(block)) {
-      if hit.isFirst { stored.noteUse(block: block) }
+      if hit.isWorthNoting { noteUse(of: block, hit.bytes) }
       copy(hit.bytes, of: block, into: &target, for: range)
       block += 1
     }
@@ -63,7 +64,7 @@ package final class CachedObject: Sendable {
 
   /// Loads every block of `range` that memory lacks, each by whoever came first.
   private func readMissing(
-    _ blocks: Range<UInt32>, into target: inout MutableRawSpan, for range: ByteRange
+    _ blocks: some Sequence<UInt32>, into target: inout MutableRawSpan, for range: ByteRange
   ) throws(ReadPathError) {
     var landing: [(block: UInt32, flight: Flight)] = []
     var absent: [UInt32] = []
@@ -73,6 +74,7 @@ package final class CachedObject: Sendable {
         copy(bytes, of: block, into: &target, for: range)
       case .joined(let flight):
         landing.append((block, flight))
+        tiers.queue.hurry(block, of: self)
       case .owned(let flight):
         landing.append((block, flight))
         if !loadFromDisk(block) { absent.append(block) }
@@ -81,9 +83,31 @@ package final class CachedObject: Sendable {
     // Every flight of ours is under way before the first wait, so two readers of overlapping
     // ranges cannot wait for each other.
     enqueue(absent, isDemanded: true)
+    var abandoned: [UInt32] = []
     for (block, flight) in landing {
-      copy(try flight.wait(), of: block, into: &target, for: range)
+      if let bytes = try flight.wait() {
+        copy(bytes, of: block, into: &target, for: range)
+      } else {
+        abandoned.append(block)
+      }
     }
+    // Each round owns what others gave up, or waits for somebody who does, so rounds are few.
+    if !abandoned.isEmpty { try readMissing(abandoned, into: &target, for: range) }
+  }
+
+  /// Tells the disk cache of a use that memory answered, or gives it back what it has lost.
+  private func noteUse(of block: UInt32, _ bytes: [UInt8]) {
+    let stored = self.stored
+    if stored.contains(block: block) {
+      stored.noteUse(block: block)
+    } else {
+      stored.fill(block: block, with: bytes.rawSpan)
+    }
+  }
+
+  /// Drops what memory has of the object; the next read looks on disk.
+  package func forgetBlocks() {
+    tiers.memory.removeAll(of: id)
   }
 
   /// Lands `block` from the disk cache; false when it is not there.
@@ -140,9 +164,11 @@ package final class CachedObject: Sendable {
       }
       let run = blocks[start]..<blocks[end - 1] + 1
       if !tiers.queue.enqueue(FetchRun(object: self, blocks: run, isDemanded: isDemanded)) {
+        // Read-ahead is turned down when there is too much of it, anything when the cache closes.
         let error = OriginError(
           .unavailable, "\(origin.name) is not fetched any more: the cache is closing")
-        for block in run { flights.land(block, with: .failure(.origin(error))) }
+        let outcome = isDemanded ? Flight.Outcome.failed(.origin(error)) : .abandoned
+        for block in run { flights.land(block, with: outcome) }
       }
       start = end
     }
@@ -163,9 +189,13 @@ package final class CachedObject: Sendable {
         offset += count
       }
       // Readers have their bytes by now; the disk cache may take its time.
-      for (block, slice) in slices { stored.fill(block: block, with: slice.rawSpan) }
+      // A block that the disk is too slow for costs it a wait, so the first ends the run.
+      let stored = self.stored
+      for (block, slice) in slices {
+        guard stored.fill(block: block, with: slice.rawSpan) else { break }
+      }
     } catch {
-      for block in blocks { flights.land(block, with: .failure(error)) }
+      for block in blocks { flights.land(block, with: .failed(error)) }
     }
   }
 
@@ -195,7 +225,7 @@ package final class CachedObject: Sendable {
 
   private func land(_ block: UInt32, with bytes: [UInt8]) {
     tiers.memory.insert(bytes, for: key(block))
-    flights.land(block, with: .success(bytes))
+    flights.land(block, with: .arrived(bytes))
   }
 
   private func checkFresh() throws(ReadPathError) {
@@ -217,7 +247,7 @@ package final class CachedObject: Sendable {
   }
 
   private var blockCount: UInt32 {
-    UInt32(truncatingIfNeeded: byteCount.dividedRoundingUp(by: UInt64(blockByteCount)))
+    UInt32(byteCount.dividedRoundingUp(by: UInt64(blockByteCount)))
   }
 
   private func key(_ block: UInt32) -> BlockMemory.Key {

@@ -52,6 +52,15 @@ package final class FetchQueue: Sendable {
     for thread in ended { thread.join() }
   }
 
+  /// Puts the waiting run that holds `block` of `object`, if it is one ahead, before all of those:
+  /// somebody waits for it now.
+  func hurry(_ block: UInt32, of object: CachedObject) {
+    state.withLock { state in
+      let index = state.ahead.firstIndex { $0.object === object && $0.blocks.contains(block) }
+      if let index { state.demanded.append(state.ahead.remove(at: index)) }
+    }
+  }
+
   /// Queues `run`; false when it was turned down: the caller then lands its blocks itself.
   func enqueue(_ run: FetchRun) -> Bool {
     let isAccepted = state.withLock { state in

@@ -5,23 +5,39 @@ internal import Linux
 /// Completed exactly once, by whoever put it into its ``FlightTable``. The result stays with the
 /// flight, so a waiter gets its bytes even when memory has dropped the block meanwhile.
 final class Flight: Sendable {
-  private let result = Lock<Result<[UInt8], ReadPathError>?>(nil)
-
-  func complete(_ outcome: Result<[UInt8], ReadPathError>) {
-    result.withLock { result in
-      precondition(result == nil, "a flight lands once")
-      result = outcome
-    }
-    result.signalAll()
+  enum Outcome: Sendable {
+    case arrived([UInt8])
+    case failed(ReadPathError)
+    /// Nobody wanted it enough; whoever joined it must load the block by itself.
+    case abandoned
   }
 
-  /// Blocks until the flight lands; returns the block's bytes.
-  func wait() throws(ReadPathError) -> [UInt8] {
-    let outcome: Result<[UInt8], ReadPathError>? = result.wait { $0 }
-    switch outcome {
-    case .success(let bytes): return bytes
-    case .failure(let error): throw error
-    case nil: preconditionFailure("a wait without a deadline has a result")
+  /// How often a waiting reader looks whether it was interrupted: soon enough for a person.
+  private static let interruptionInterval: UInt64 = 50_000_000
+
+  private let outcome = Lock<Outcome?>(nil)
+
+  func complete(_ result: Outcome) {
+    outcome.withLock { outcome in
+      precondition(outcome == nil, "a flight lands once")
+      outcome = result
+    }
+    outcome.signalAll()
+  }
+
+  /// Blocks until the flight lands; returns the block's bytes, or nil when it was abandoned.
+  ///
+  /// Throws `.interrupted` soon after the calling thread's request is.
+  func wait() throws(ReadPathError) -> [UInt8]? {
+    while true {
+      let deadline = MonotonicClock.now + Self.interruptionInterval
+      let result: Outcome? = outcome.wait(until: deadline) { $0 }
+      switch result {
+      case .arrived(let bytes): return bytes
+      case .failed(let error): throw error
+      case .abandoned: return nil
+      case nil: if RequestContext.isInterrupted { throw .interrupted }
+      }
     }
   }
 }
@@ -53,7 +69,7 @@ final class FlightTable: Sendable {
     }
   }
 
-  /// Starts a flight for `block` only when nobody loads it; nil otherwise.
+  /// Starts a flight for `block` unless somebody loads it; false then.
   func claimAhead(_ block: UInt32) -> Bool {
     flights.withLock { flights in
       guard flights[block] == nil else { return false }
@@ -63,7 +79,7 @@ final class FlightTable: Sendable {
   }
 
   /// Hands the outcome to everybody who waits for `block`.
-  func land(_ block: UInt32, with outcome: Result<[UInt8], ReadPathError>) {
+  func land(_ block: UInt32, with outcome: Flight.Outcome) {
     let flight = flights.withLock { $0.removeValue(forKey: block) }
     precondition(flight != nil, "a landed block was in flight")
     flight?.complete(outcome)

@@ -28,16 +28,5 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
     self.message = message
   }
 
-  /// The exit status of a command that ends with this error (sysexits).
-  package var exitCode: Int32 {
-    switch code {
-    case .notFound: 66
-    case .forbidden: 77
-    case .unavailable: 69
-    case .unsupported, .malformed: 65
-    case .changed: 75
-    }
-  }
-
   package var description: String { message }
 }

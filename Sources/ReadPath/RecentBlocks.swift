@@ -7,12 +7,15 @@ struct RecentBlocks {
   private struct Entry {
     var key: BlockMemory.Key
     var bytes: [UInt8]
-    var wasHit = false
+    /// When the disk cache was last told of a use, or given the block: monotonic nanoseconds.
+    var lastNoted: UInt64
     var newer: Int
     var older: Int
   }
 
   private static let none = -1
+  /// What is hot here must not turn cold on disk, and telling it costs more than the hit itself.
+  private static let noteInterval: UInt64 = 10_000_000_000
 
   private let budgetByteCount: Int
   private var entries: [Entry] = []
@@ -34,7 +37,7 @@ struct RecentBlocks {
     index[key].map { entries[$0].bytes }
   }
 
-  mutating func use(_ key: BlockMemory.Key) -> BlockMemory.Hit? {
+  mutating func use(_ key: BlockMemory.Key, at now: UInt64) -> BlockMemory.Hit? {
     guard let position = index[key] else {
       misses += 1
       return nil
@@ -42,16 +45,17 @@ struct RecentBlocks {
     hits += 1
     unlink(position)
     linkAtHead(position)
-    let isFirst = !entries[position].wasHit
-    entries[position].wasHit = true
-    return BlockMemory.Hit(bytes: entries[position].bytes, isFirst: isFirst)
+    let isWorthNoting = now - min(now, entries[position].lastNoted) >= Self.noteInterval
+    if isWorthNoting { entries[position].lastNoted = now }
+    return BlockMemory.Hit(bytes: entries[position].bytes, isWorthNoting: isWorthNoting)
   }
 
-  mutating func insert(_ bytes: [UInt8], for key: BlockMemory.Key) {
+  mutating func insert(_ bytes: [UInt8], for key: BlockMemory.Key, at now: UInt64) {
     if let position = index[key] { remove(position) }
     guard bytes.count <= budgetByteCount else { return }
     while residentByteCount + bytes.count > budgetByteCount { remove(tail) }
-    let entry = Entry(key: key, bytes: bytes, newer: Self.none, older: Self.none)
+    let entry = Entry(
+      key: key, bytes: bytes, lastNoted: now, newer: Self.none, older: Self.none)
     let position: Int
     if let vacancy = vacancies.popLast() {
       position = vacancy

@@ -1,4 +1,5 @@
 package import BlockStore
+internal import Bytes
 internal import Linux
 
 /// What all objects of one cache share: memory over disk, and the queue to the origins.
@@ -38,6 +39,13 @@ package final class Tiers: Sendable {
     } catch {
       guard case .unavailable = error.code, let known else { throw .origin(error) }
       version = known
+    }
+    let blockCount = version.byteCount.dividedRoundingUp(by: UInt64(store.blockByteCount))
+    guard blockCount < UInt64(UInt32.max) else {
+      throw .origin(
+        OriginError(
+          .malformed,
+          "\(origin.name) says that it has \(version.byteCount) bytes, too many to cache"))
     }
     if let open, open.version == version, !open.isStale { return open }
     do throws(StoreError) {

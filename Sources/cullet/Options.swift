@@ -7,7 +7,9 @@ internal import Node
 /// Which cache a command uses.
 struct CacheOptions: ParsableArguments {
   @Option(
-    name: .customLong("cache"), help: "Cache directory (default: $CULLET_CACHE, or the user's own)."
+    name: .customLong("cache"),
+    help:
+      "Cache directory (default: $CULLET_CACHE, else /var/cache/cullet for root and ~/.cache/cullet for others)."
   )
   var cacheDirectory: String?
 
@@ -30,7 +32,7 @@ struct ImageOptions: ParsableArguments {
 
   /// Runs `body` with the image open; remote parts come through the cache.
   func withImage(_ body: (Image) throws -> Void) throws {
-    let access = CacheAccess(directory: cache.directory)
+    let access = cache.access
     defer { access.close() }
     let image = try ImageOpener.open(source, devices: devices) { source throws(Failure) in
       try access.open(source)
@@ -44,11 +46,16 @@ struct ImageOptions: ParsableArguments {
 }
 
 extension CacheOptions {
+  /// The way to the cache; what opening it has to say goes to stderr.
+  var access: CacheAccess {
+    CacheAccess(directory: directory) { Terminal.note("cullet: note: \($0)") }
+  }
+
   /// Runs `body` with the cache, here or through its owner, and gives it up again.
   func withService<Value>(
     _ body: (any CacheService) throws(Failure) -> Value
   ) throws(Failure) -> Value {
-    let access = CacheAccess(directory: directory)
+    let access = access
     defer { access.close() }
     return try body(try access.service())
   }

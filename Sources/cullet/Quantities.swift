@@ -52,6 +52,11 @@ func sizeText(_ byteCount: UInt64) -> String {
     ? "\(whole).\(rest * 10 / 1024) \(names[unit])" : "\(whole) \(names[unit])"
 }
 
+/// `count` and `noun`, with an s unless there is one.
+func counted(_ count: Int, _ noun: String) -> String {
+  "\(count) \(noun)\(count == 1 ? "" : "s")"
+}
+
 /// `text` with spaces in front, `width` characters in all.
 func padded(_ text: String, _ width: Int) -> String {
   String(repeating: " ", count: max(0, width - text.count)) + text

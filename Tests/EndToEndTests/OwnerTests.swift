@@ -12,7 +12,9 @@ struct OwnerTests {
     stage = try Stage()
     try FileManager.default.createDirectory(
       atPath: stage.directory.file("www"), withIntermediateDirectories: false)
-    server = try await NginxServer(root: stage.directory.file("www"))
+    server = try await NginxServer(
+      root: stage.directory.file("www"),
+      extra: "location /slow/ { alias \(stage.directory.file("www"))/; limit_rate 1200k; }")
     try SmallTree.makeImage(stage.directory.file("www/image.erofs"), marker: "one")
   }
 
@@ -71,6 +73,52 @@ struct OwnerTests {
     let (status, _, errors) = extraction.finish()
     #expect(status == 0, "\(errors)")
     #expect(try SmallTree.marker(in: target) == "one")
+  }
+
+  @Test func `a mount does not wait for an extraction that has the cache`() throws {
+    let slow = server.url("slow/image.erofs")
+    let target = stage.directory.file("out")
+    let extraction = try stage.start("extract", slow, target)
+    try waitUntil("extracting") { FileManager.default.fileExists(atPath: "\(target)/file-0") }
+    try stage.succeed("mount", source, stage.mountPoint)
+    #expect(extraction.isRunning)
+    #expect(try SmallTree.marker(in: stage.mountPoint) == "one")
+    let (status, _, errors) = extraction.finish()
+    #expect(status == 0, "\(errors)")
+    #expect(
+      try TreeSnapshot(of: target).differences(from: TreeSnapshot(of: stage.mountPoint)) == [])
+    try stage.succeed("unmount", stage.mountPoint)
+  }
+
+  @Test func `a reader that waits for the origin can be interrupted`() throws {
+    try stage.succeed("mount", source, stage.mountPoint)
+    server.pause()
+    defer { server.resume() }
+    let reader = try RunningCommand(["ls", "-lR", stage.mountPoint])
+    Thread.sleep(forTimeInterval: 0.5)
+    reader.send(signal: SIGINT)
+    let start = Date()
+    _ = reader.finish()
+    #expect(Date().timeIntervalSince(start) < 3)
+    server.resume()
+    try stage.succeed("unmount", stage.mountPoint)
+  }
+
+  @Test func `blocks dropped by hand are fetched anew under a live mount`() throws {
+    try stage.succeed("mount", source, stage.mountPoint)
+    _ = try TreeSnapshot(of: stage.mountPoint)
+    for command in [["invalidate", source], ["remove", source], ["cull", "--target", "100"]] {
+      #expect(
+        try Command(
+          [Stage.binary, "cache"] + command, environment: ["CULLET_CACHE": stage.cache]
+        ).status == 0)
+      try dropKernelCaches()
+      let requests = try stage.status("origin", "requests")
+      let text = try SmallTree.content(of: 7, in: stage.mountPoint)
+      #expect(text == SmallTree.expectedContent(of: 7, marker: "one"))
+      #expect(try stage.status("origin", "requests") > requests, "\(command)")
+    }
+    try stage.succeed("unmount", stage.mountPoint)
   }
 
   @Test func `paths are relative to the command, not to the owner`() throws {

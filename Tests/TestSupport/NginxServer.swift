@@ -76,6 +76,20 @@ package final class NginxServer: @unchecked Sendable {
     process.waitUntilExit()
   }
 
+  /// Makes the server accept connections and never answer, until ``resume()``.
+  package func pause() { signalWorkers(SIGSTOP) }
+
+  package func resume() { signalWorkers(SIGCONT) }
+
+  /// Sends `signal` to the workers, which are the master's only children.
+  private func signalWorkers(_ signal: Int32) {
+    let path = "/proc/\(process.processIdentifier)/task/\(process.processIdentifier)/children"
+    let children = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+    for child in children.split(separator: " ") {
+      if let id = Int32(child) { kill(id, signal) }
+    }
+  }
+
   package var address: String { "http://127.0.0.1:\(port)" }
 
   /// The URL of `name` in the served directory.

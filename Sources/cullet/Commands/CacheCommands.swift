@@ -61,7 +61,7 @@ struct CacheStatus: ParsableCommand {
       """
       cache      \(report.directory), owned by \(owner)
       space      \(sizeText(report.usedBytes)) of \(sizeText(report.capacityBytes)) used (\(used) %), \
-      \(report.objects) objects
+      \(counted(report.objects, "object"))
       blocks     \(report.blocks.used) used, \(report.blocks.free) free, \
       \(report.blocks.quarantined) quarantined, \(report.blocks.bad) bad, of \
       \(sizeText(UInt64(report.blockSize)))
@@ -125,7 +125,8 @@ struct CacheCull: ParsableCommand {
   @Option(name: .customLong("bytes"), help: "Free at least as many bytes, with K, M, G or T.")
   var bytes: ByteSize?
   @Option(help: "Free what was not used for as long, with s, m, h or d.") var olderThan: Age?
-  @Option(help: "Free blocks of this source only.") var source: String?
+  @Option(help: "Free blocks of this source only; the targets then count those alone.")
+  var source: String?
   @Flag(help: "Only say what would be freed.") var dryRun = false
   @Flag(help: "Print one JSON document.") var json = false
 
@@ -169,8 +170,13 @@ struct CacheVerify: ParsableCommand {
   @Flag(help: "Print one JSON document.") var json = false
 
   func run() throws {
-    let outcome = try cache.withService { [repair] service throws(Failure) in
-      try service.verify(repair: repair)
+    let outcome = try cache.withService { service throws(Failure) in
+      let first = try service.verify(repair: repair)
+      guard repair, !first.isClean else { return first }
+      // Whether the repair worked is for a second look to say.
+      var second = try service.verify(repair: false)
+      second.repairedBlocks = first.repairedBlocks
+      return second
     }
     if json {
       try Terminal.printJSON(outcome)
@@ -180,7 +186,7 @@ struct CacheVerify: ParsableCommand {
         "\(outcome.checkedBlocks) blocks checked, \(outcome.checksumFailures) checksum failures, "
           + "\(outcome.indexFaults.count) index faults, \(outcome.repairedBlocks) repaired")
     }
-    guard outcome.isClean || repair else { throw ExitCode(ExitStatus.badData.rawValue) }
+    guard outcome.isClean else { throw ExitCode(ExitStatus.badData.rawValue) }
   }
 }
 

@@ -1,4 +1,3 @@
-internal import Linux
 internal import Synchronization
 
 /// The request that a thread of the session is working on.
@@ -11,7 +10,7 @@ package final class RequestContext: Sendable {
   private let current = Atomic<UInt64>(0)
   private let interrupted = Atomic<UInt64>(0)
 
-  init() {}
+  package init() {}
 
   /// Whether the caller of the request at hand was signalled and would rather have EINTR than wait.
   ///
@@ -23,22 +22,22 @@ package final class RequestContext: Sendable {
   }
 
   /// Runs `body` with this context as the calling thread's.
-  func adopt<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+  package func adopt<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
     try Self.ofThread.withValue(self, body)
   }
 
   /// Notes that the thread begins with the request `unique`.
-  func begin(_ unique: UInt64) {
+  package func begin(_ unique: UInt64) {
     current.store(unique, ordering: .releasing)
   }
 
   /// Notes that the thread is between requests.
-  func end() {
+  package func end() {
     current.store(0, ordering: .releasing)
   }
 
   /// Marks the request at hand as interrupted if it is `unique`.
-  func interrupt(_ unique: UInt64) {
+  package func interrupt(_ unique: UInt64) {
     if current.load(ordering: .acquiring) == unique {
       interrupted.store(unique, ordering: .releasing)
     }
