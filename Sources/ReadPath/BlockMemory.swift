@@ -30,11 +30,18 @@ package final class BlockMemory: Sendable {
   /// Sixteen shards keep eight readers from meeting on one lock most of the time.
   private static let shardCount = 16
 
+  /// What is hot here must not turn cold on disk, but telling it costs more than the hit itself.
+  package static let noteInterval: UInt64 = 10_000_000_000
+
   /// A tier of `budgetByteCount` bytes; with less than a block a shard it keeps nothing.
-  package init(budgetByteCount: Int) {
+  ///
+  /// A block's hits are worth noting once in `noteInterval` nanoseconds.
+  package init(budgetByteCount: Int, noteInterval: UInt64 = noteInterval) {
     self.budgetByteCount = budgetByteCount
     shards = (0..<Self.shardCount).map { _ in
-      Lock(RecentBlocks(budgetByteCount: budgetByteCount / Self.shardCount))
+      Lock(
+        RecentBlocks(
+          budgetByteCount: budgetByteCount / Self.shardCount, noteInterval: noteInterval))
     }
   }
 

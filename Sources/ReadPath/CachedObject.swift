@@ -64,7 +64,7 @@ package final class CachedObject: Sendable {
 
   /// Loads every block of `range` that memory lacks, each by whoever came first.
   private func readMissing(
-    _ blocks: some Sequence<UInt32>, into target: inout MutableRawSpan, for range: ByteRange
+    _ blocks: Range<UInt32>, into target: inout MutableRawSpan, for range: ByteRange
   ) throws(ReadPathError) {
     var landing: [(block: UInt32, flight: Flight)] = []
     var absent: [UInt32] = []
@@ -74,7 +74,7 @@ package final class CachedObject: Sendable {
         copy(bytes, of: block, into: &target, for: range)
       case .joined(let flight):
         landing.append((block, flight))
-        tiers.queue.hurry(block, of: self)
+        tiers.queue.promote(block, of: self)
       case .owned(let flight):
         landing.append((block, flight))
         if !loadFromDisk(block) { absent.append(block) }
@@ -83,16 +83,9 @@ package final class CachedObject: Sendable {
     // Every flight of ours is under way before the first wait, so two readers of overlapping
     // ranges cannot wait for each other.
     enqueue(absent, isDemanded: true)
-    var abandoned: [UInt32] = []
     for (block, flight) in landing {
-      if let bytes = try flight.wait() {
-        copy(bytes, of: block, into: &target, for: range)
-      } else {
-        abandoned.append(block)
-      }
+      copy(try flight.wait(), of: block, into: &target, for: range)
     }
-    // Each round owns what others gave up, or waits for somebody who does, so rounds are few.
-    if !abandoned.isEmpty { try readMissing(abandoned, into: &target, for: range) }
   }
 
   /// Tells the disk cache of a use that memory answered, or gives it back what it has lost.
@@ -148,7 +141,9 @@ package final class CachedObject: Sendable {
     var absent: [UInt32] = []
     for block in ahead where tiers.memory.peek(key(block)) == nil && !stored.contains(block: block)
     {
-      if flights.claimAhead(block) { absent.append(block) }
+      // Once more, for it may have landed since.
+      let isClaimed = flights.claimAhead(block) { tiers.memory.peek(key(block)) != nil }
+      if isClaimed { absent.append(block) }
     }
     enqueue(absent, isDemanded: false)
   }
@@ -163,15 +158,24 @@ package final class CachedObject: Sendable {
         end += 1
       }
       let run = blocks[start]..<blocks[end - 1] + 1
-      if !tiers.queue.enqueue(FetchRun(object: self, blocks: run, isDemanded: isDemanded)) {
-        // Read-ahead is turned down when there is too much of it, anything when the cache closes.
-        let error = OriginError(
-          .unavailable, "\(origin.name) is not fetched any more: the cache is closing")
-        let outcome = isDemanded ? Flight.Outcome.failed(.origin(error)) : .abandoned
-        for block in run { flights.land(block, with: outcome) }
+      let isTaken = tiers.queue.enqueue(
+        FetchRun(object: self, blocks: run, isDemanded: isDemanded))
+      switch (isTaken, isDemanded) {
+      case (true, true): break
+      case (true, false):
+        // Whoever joined before the run was in the queue did not find it there.
+        if let block = flights.firstAwaited(of: run) { tiers.queue.promote(block, of: self) }
+      case (false, true): refuse(run)
+      case (false, false): enqueue(flights.abandon(run), isDemanded: true)
       }
       start = end
     }
+  }
+
+  private func refuse(_ blocks: Range<UInt32>) {
+    let error = OriginError(
+      .unavailable, "\(origin.name) is not fetched any more: the cache is closing")
+    for block in blocks { flights.land(block, with: .failure(.origin(error))) }
   }
 
   /// Fetches `blocks` by one origin request and lands each; called by the queue's threads.
@@ -190,12 +194,13 @@ package final class CachedObject: Sendable {
       }
       // Readers have their bytes by now; the disk cache may take its time.
       // A block that the disk is too slow for costs it a wait, so the first ends the run.
+      if stored.isStale { rebind() }
       let stored = self.stored
       for (block, slice) in slices {
         guard stored.fill(block: block, with: slice.rawSpan) else { break }
       }
     } catch {
-      for block in blocks { flights.land(block, with: .failed(error)) }
+      for block in blocks { flights.land(block, with: .failure(error)) }
     }
   }
 
@@ -225,7 +230,7 @@ package final class CachedObject: Sendable {
 
   private func land(_ block: UInt32, with bytes: [UInt8]) {
     tiers.memory.insert(bytes, for: key(block))
-    flights.land(block, with: .arrived(bytes))
+    flights.land(block, with: .success(bytes))
   }
 
   private func checkFresh() throws(ReadPathError) {

@@ -52,12 +52,24 @@ package final class FetchQueue: Sendable {
     for thread in ended { thread.join() }
   }
 
-  /// Puts the waiting run that holds `block` of `object`, if it is one ahead, before all of those:
-  /// somebody waits for it now.
-  func hurry(_ block: UInt32, of object: CachedObject) {
+  /// The blocks that wait for a thread: those that somebody waits for, and those ahead.
+  package var waitingBlockCounts: (demanded: Int, ahead: Int) {
     state.withLock { state in
-      let index = state.ahead.firstIndex { $0.object === object && $0.blocks.contains(block) }
-      if let index { state.demanded.append(state.ahead.remove(at: index)) }
+      (
+        state.demanded.reduce(0) { $0 + $1.blocks.count },
+        state.ahead.reduce(0) { $0 + $1.blocks.count }
+      )
+    }
+  }
+
+  /// Moves the run ahead that holds `block` of `object`, if one waits, to what is waited for.
+  func promote(_ block: UInt32, of object: CachedObject) {
+    state.withLock { state in
+      let position = state.ahead.firstIndex { run in
+        run.object === object && run.blocks.contains(block)
+      }
+      guard let position else { return }
+      Self.merge(state.ahead.remove(at: position), into: &state.demanded)
     }
   }
 

@@ -14,10 +14,9 @@ struct RecentBlocks {
   }
 
   private static let none = -1
-  /// What is hot here must not turn cold on disk, and telling it costs more than the hit itself.
-  private static let noteInterval: UInt64 = 10_000_000_000
 
   private let budgetByteCount: Int
+  private let noteInterval: UInt64
   private var entries: [Entry] = []
   private var vacancies: [Int] = []
   private var index: [BlockMemory.Key: Int] = [:]
@@ -29,8 +28,10 @@ struct RecentBlocks {
   private(set) var misses: UInt64 = 0
   var blockCount: Int { index.count }
 
-  init(budgetByteCount: Int) {
+  /// A shard of `budgetByteCount` bytes; uses are worth noting once in `noteInterval` nanoseconds.
+  init(budgetByteCount: Int, noteInterval: UInt64) {
     self.budgetByteCount = budgetByteCount
+    self.noteInterval = noteInterval
   }
 
   func peek(_ key: BlockMemory.Key) -> [UInt8]? {
@@ -45,7 +46,7 @@ struct RecentBlocks {
     hits += 1
     unlink(position)
     linkAtHead(position)
-    let isWorthNoting = now - min(now, entries[position].lastNoted) >= Self.noteInterval
+    let isWorthNoting = now - min(now, entries[position].lastNoted) >= noteInterval
     if isWorthNoting { entries[position].lastNoted = now }
     return BlockMemory.Hit(bytes: entries[position].bytes, isWorthNoting: isWorthNoting)
   }

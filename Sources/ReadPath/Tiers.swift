@@ -41,10 +41,10 @@ package final class Tiers: Sendable {
       version = known
     }
     let blockCount = version.byteCount.dividedRoundingUp(by: UInt64(store.blockByteCount))
-    guard blockCount < UInt64(UInt32.max) else {
+    guard blockCount <= UInt64(UInt32.max) else {
       throw .origin(
         OriginError(
-          .malformed,
+          .unsupported,
           "\(origin.name) says that it has \(version.byteCount) bytes, too many to cache"))
     }
     if let open, open.version == version, !open.isStale { return open }
