@@ -104,6 +104,14 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
 
+    // What the scripts in Tools run.
+    .executableTarget(
+      name: "Benchmarks",
+      dependencies: [
+        "Bytes", "Linux", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tools/Benchmarks", swiftSettings: house),
+
     // Tests.
     .target(
       name: "TestSupport", dependencies: ["Bytes", "CLinux", "Codecs"], path: "Tests/TestSupport",

@@ -1,0 +1,39 @@
+internal import ArgumentParser
+internal import Foundation
+
+/// `Tools/bench`, which sees to the arguments that have no default here.
+@main
+struct Benchmarks: ParsableCommand {
+  enum Suite: String, ExpressibleByArgument, CaseIterable {
+    case main
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "Tools/bench", abstract: "Measure a suite beside its alternatives.")
+
+  @Argument(help: "What to measure.") var suite: Suite
+  @Flag(help: "Print one JSON array of rows.") var json = false
+  @Option(help: "How often to measure; the medians are shown.") var runs = 5
+  @Option(help: .hidden) var cullet: String
+  @Option(help: .hidden) var directory: String
+
+  func validate() throws {
+    guard runs >= 1 else { throw ValidationError("--runs is at least 1") }
+  }
+
+  func run() throws {
+    let stage = try Stage(directory: directory, binary: cullet)
+    defer { stage.tearDown() }
+    let rows =
+      switch suite {
+      case .main: try MainSuite(stage: stage).rows(runCount: runs)
+      }
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(rows), as: UTF8.self))
+    } else {
+      print(Row.table(rows))
+    }
+  }
+}
