@@ -139,8 +139,7 @@ package final class CachedObject: Sendable {
   private func fetchAhead(of blocks: Range<UInt32>) {
     let ahead = readAhead.withLock { $0.advance(past: blocks, of: blockCount) }
     var absent: [UInt32] = []
-    for block in ahead where tiers.memory.peek(key(block)) == nil && !stored.contains(block: block)
-    {
+    for block in ahead where tiers.memory.peek(key(block)) == nil {
       // Once more, for it may have landed since.
       let isClaimed = flights.claimAhead(block) { tiers.memory.peek(key(block)) != nil }
       if isClaimed { absent.append(block) }
@@ -178,8 +177,19 @@ package final class CachedObject: Sendable {
     for block in blocks { flights.land(block, with: .failure(.origin(error))) }
   }
 
-  /// Fetches `blocks` by one origin request and lands each; called by the queue's threads.
-  func fetch(_ blocks: Range<UInt32>) {
+  /// Lands each of `blocks`, from disk what is there, the rest by one origin request for each gap;
+  /// called by the queue's threads.
+  func load(_ blocks: Range<UInt32>) {
+    var start = blocks.lowerBound
+    for block in blocks where stored.contains(block: block) {
+      guard loadFromDisk(block) else { continue }
+      if start < block { fetch(start..<block) }
+      start = block + 1
+    }
+    if start < blocks.upperBound { fetch(start..<blocks.upperBound) }
+  }
+
+  private func fetch(_ blocks: Range<UInt32>) {
     do throws(ReadPathError) {
       try checkFresh()
       let bytes = try fetchBytes(of: blocks)

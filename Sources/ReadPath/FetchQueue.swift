@@ -8,7 +8,7 @@ struct FetchRun: Sendable {
   let isDemanded: Bool
 }
 
-/// Turns missing blocks into origin requests, a bounded number at a time.
+/// Turns missing blocks into disk reads and origin requests, a bounded number at a time.
 ///
 /// Misses that wait here together and are neighbours leave as one request. Threads of its own do
 /// the fetching, for publishing a block may block on the disk cache. Thread-safe.
@@ -31,7 +31,7 @@ package final class FetchQueue: Sendable {
   package init(threadCount: Int = 8) throws(SystemError) {
     for index in 0..<threadCount {
       let thread = try Thread(name: "fetch-\(index)") { [state] in
-        while let run = Self.next(state) { run.object.fetch(run.blocks) }
+        while let run = Self.next(state) { run.object.load(run.blocks) }
       }
       threads.withLock { $0.append(thread) }
     }
