@@ -28,12 +28,19 @@ package final class Thread: @unchecked Sendable {
   }
 
   /// Waits for the thread to end; further calls return at once.
+  ///
+  /// From the thread itself, which cannot wait for its own end, it returns at once as well.
   package func join() {
     let first = joined.withLock { done in
       defer { done = true }
       return !done
     }
-    if first { pthread_join(handle, nil) }
+    guard first else { return }
+    if pthread_equal(handle, pthread_self()) != 0 {
+      pthread_detach(handle)
+    } else {
+      pthread_join(handle, nil)
+    }
   }
 
   /// Makes the system call that the thread is blocked in, if any, fail with EINTR.
