@@ -113,7 +113,7 @@ extension CommitWriter {
       if let handle, key.handle != handle { return true }
       let status = core.table.status(of: slot)
       guard status.state == .live, status.pins == 0 else { return true }
-      if let age = request.olderThanSeconds, UInt64(status.lastUse) + age > UInt64(now) {
+      if let age = request.olderThanSeconds, UInt64(now - min(now, status.lastUse)) < age {
         return true
       }
       victims.append(Victim(slot: slot, handle: key.handle, block: key.block))

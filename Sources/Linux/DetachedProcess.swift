@@ -4,7 +4,7 @@ internal import CLinux
 package enum DetachedProcess {
   /// Starts `path` with `arguments` (the first is the program's own name) in a session of its own.
   ///
-  /// The descriptors handed over are all that the child inherits: `descriptors` become its
+  /// The descriptors handed over, each above 2, are all that the child inherits: they become its
   /// 0, 1, 2 and so on, in order.
   package static func start(
     _ path: String, arguments: [String], descriptors: [Int32]

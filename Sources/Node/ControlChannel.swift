@@ -20,6 +20,11 @@ final class ControlChannel: Sendable {
     UnixSocket.shutDownReading(socket)
   }
 
+  /// Ends both directions; whoever blocks here fails.
+  func shutDown() {
+    UnixSocket.shutDown(socket)
+  }
+
   func send(_ message: some Encodable) throws(Failure) {
     let body: [UInt8]
     do {

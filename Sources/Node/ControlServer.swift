@@ -13,6 +13,9 @@ final class ControlServer: Sendable {
     var isClosed = false
   }
 
+  /// How long a client has to take the answer that it is being sent when the owner ends.
+  private static let farewellNanoseconds: UInt64 = 2_000_000_000
+
   private let listener: FileDescriptor
   private let service: any CacheService
   private let state = Lock(State())
@@ -52,6 +55,11 @@ final class ControlServer: Sendable {
       return acceptor
     }
     thread?.join()
+    // A client that takes no more of its answer must not keep the cache from its next owner.
+    let deadline = MonotonicClock.now + Self.farewellNanoseconds
+    let isEmpty = state.wait(until: deadline) { $0.connections.isEmpty ? true : nil }
+    guard isEmpty == nil else { return }
+    for channel in state.withLock({ $0.connections.values }) { channel.shutDown() }
     _ = state.wait { $0.connections.isEmpty ? true : nil }
   }
 

@@ -41,9 +41,15 @@ package final class LaunchedProcess: Sendable {
   }
 
   /// Reports success, or `failure`, and cuts the tie to the parent; later calls do nothing.
-  package func report(_ failure: Failure?) {
-    let channel = channel.withLock { $0.take() }
-    // A parent that was interrupted meanwhile is not there to be told.
-    try? channel?.send(LaunchOutcome(failure: failure))
+  ///
+  /// False when the parent has gone: whoever typed the command changed their mind.
+  package func report(_ failure: Failure?) -> Bool {
+    guard let channel = channel.withLock({ $0.take() }) else { return true }
+    do throws(Failure) {
+      try channel.send(LaunchOutcome(failure: failure))
+      return true
+    } catch {
+      return false
+    }
   }
 }

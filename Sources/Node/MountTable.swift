@@ -5,24 +5,58 @@ internal import Linux
 
 /// The mounts that this process serves.
 ///
-/// Invariant: an entry is there from before the mount is usable until its session has ended.
-/// Thread-safe.
+/// Invariants: an entry is there from before its mount is usable until its session has ended, which
+/// for a mount that was taken away lazily is when its last file is closed; another mount may be on
+/// the same directory by then. Once the table is closed, it stays empty. Thread-safe.
 final class MountTable: Sendable {
   private struct Entry {
     let source: String
+    let directory: String
     let since: Int64
     let session: Session
+    /// Out of sight, but still in use.
+    var isDetached = false
   }
 
-  private let entries = Lock<[String: Entry]>([:])
+  private struct State {
+    var entries: [Int: Entry] = [:]
+    var lastNumber = 0
+    /// Mounts on their way, from before their image is opened.
+    var pendingCount = 0
+    var isClosed = false
+
+    /// The mount in sight on `directory`: the last that came there.
+    func attached(on directory: String) -> (number: Int, entry: Entry)? {
+      entries.filter { $0.value.directory == directory && !$0.value.isDetached }
+        .max { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+  }
+
+  private let state = Lock(State())
   private let log: @Sendable (String) -> Void
 
   init(log: @escaping @Sendable (String) -> Void) {
     self.log = log
   }
 
-  /// Mounts `image` as `request` says; returns when the kernel can use it.
-  func mount(_ image: Image, _ request: MountRequest) throws(Failure) {
+  /// Mounts what `open` returns as `request` says; returns when the kernel can use it.
+  func mount(
+    _ request: MountRequest, _ open: () throws(Failure) -> Image
+  ) throws(Failure) {
+    let isOpen = state.withLock { state in
+      if !state.isClosed { state.pendingCount += 1 }
+      return !state.isClosed
+    }
+    // Whoever asked looks for the next owner then.
+    guard isOpen else { throw ControlChannel.lost(nil) }
+    defer {
+      state.withLock { $0.pendingCount -= 1 }
+      state.signalAll()
+    }
+    try attach(try open(), request)
+  }
+
+  private func attach(_ image: Image, _ request: MountRequest) throws(Failure) {
     let (source, directory, log) = (request.sourceName, request.directory, log)
     let filesystem = ImageFilesystem(image: image) { error in
       log(Failure(error, source: source).message)
@@ -38,11 +72,20 @@ final class MountTable: Sendable {
     } catch {
       throw Failure(error)
     }
-    entries.withLock {
-      $0[directory] = Entry(source: source, since: WallClock.now, session: session)
+    let number = state.withLock { state in
+      state.lastNumber += 1
+      state.entries[state.lastNumber] = Entry(
+        source: source, directory: directory, since: WallClock.now, session: session)
+      return state.lastNumber
     }
     do throws(SystemError) {
-      _ = try Thread(name: "mount") { [self] in serve(session, at: directory) }
+      _ = try Thread(name: "mount") { [self] in serve(session, number, at: directory) }
+    } catch {
+      state.withLock { $0.entries[number] = nil }
+      try? Mount.unmount(directory, lazy: true)
+      throw Failure(error)
+    }
+    do throws(SystemError) {
       // The first answer shows that INIT is settled.
       try MountCalls.probe(directory)
     } catch {
@@ -51,60 +94,72 @@ final class MountTable: Sendable {
     }
   }
 
-  private func serve(_ session: Session, at directory: String) {
+  private func serve(_ session: Session, _ number: Int, at directory: String) {
     do throws(FUSEError) {
       try session.run()
     } catch {
       log("\(directory): \(error)")
     }
-    entries.withLock { $0[directory] = nil }
-    entries.signalAll()
+    state.withLock { $0.entries[number] = nil }
+    state.signalAll()
   }
 
   /// Unmounts what is served at `directory` and waits for its last request; false when nothing is.
   ///
   /// A lazy one may be in use for as long as its users like, so that is not waited for.
   func unmount(_ directory: String, lazily: Bool) throws(Failure) -> Bool {
-    guard entries.withLock({ $0[directory] != nil }) else { return false }
+    guard let number = state.withLock({ $0.attached(on: directory)?.number }) else { return false }
     do throws(FUSEError) {
       try Mount.unmount(directory, lazy: lazily)
     } catch {
       throw Failure(error)
     }
-    if !lazily { waitUntilGone(directory) }
+    if lazily {
+      state.withLock { $0.entries[number]?.isDetached = true }
+      state.signalAll()
+    } else {
+      _ = state.wait { $0.entries[number] == nil ? true : nil }
+    }
     return true
   }
 
-  /// Ends every mount, those in use too: their users get errors from then on.
-  func unmountAll() {
-    for (directory, entry) in entries.withLock({ $0 }) {
+  /// Ends every mount, those in use too, whose users get errors from then on; no more are taken.
+  func close() {
+    state.withLock { $0.isClosed = true }
+    _ = state.wait { $0.pendingCount == 0 ? true : nil }
+    for entry in state.withLock({ $0.entries.values }) {
       do throws(FUSEError) {
-        try Mount.unmount(directory)
+        if !entry.isDetached { try Mount.unmount(entry.directory) }
       } catch {
-        try? Mount.unmount(directory, lazy: true)
-        entry.session.stop()
+        try? Mount.unmount(entry.directory, lazy: true)
       }
+      entry.session.stop()
     }
-    waitUntilEmpty()
+    _ = state.wait { $0.entries.isEmpty ? true : nil }
   }
 
+  /// Returns when nothing is in sight on `directory` that is served from here.
   func waitUntilGone(_ directory: String) {
-    _ = entries.wait { $0[directory] == nil ? true : nil }
+    _ = state.wait { $0.attached(on: directory) == nil ? true : nil }
   }
 
+  /// Returns when the last mount has ended and none is on its way, and takes no more.
   func waitUntilEmpty() {
-    _ = entries.wait { $0.isEmpty ? true : nil }
+    _ = state.wait { state -> Bool? in
+      guard state.entries.isEmpty, state.pendingCount == 0 else { return nil }
+      state.isClosed = true
+      return true
+    }
   }
 
   /// What is served, by directory.
   var reports: [MountReport] {
-    entries.withLock { entries in
-      entries.sorted { $0.key < $1.key }.map { directory, entry in
-        MountReport(
-          source: entry.source, directory: directory, driver: "fuse",
-          pid: CurrentProcess.id,
-          since: CalendarTime(nanosecondsSinceEpoch: entry.since).rfc3339, state: "live")
-      }
+    let entries = state.withLock { $0.entries.values }
+    return entries.sorted { ($0.directory, $0.since) < ($1.directory, $1.since) }.map { entry in
+      MountReport(
+        source: entry.source, directory: entry.directory, driver: "fuse", pid: CurrentProcess.id,
+        since: CalendarTime(nanosecondsSinceEpoch: entry.since).rfc3339,
+        state: entry.isDetached ? "detached" : "live")
     }
   }
 }

@@ -89,7 +89,8 @@ extension Node {
   }
 
   private static func unknown(_ source: String) -> Failure {
-    Failure(.noInput, "\(source): not in the cache; 'cullet cache ls' shows what is")
+    let source = ImageOpener.name(of: source)
+    return Failure(.noInput, "\(source): not in the cache; 'cullet cache ls' shows what is")
   }
 
   /// The key under which the cache has `source`, however it is spelt.

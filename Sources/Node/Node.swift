@@ -64,7 +64,7 @@ package final class Node: Sendable {
 
   /// Unmounts everything, makes everything durable and gives the cache up.
   package func close() {
-    mountTable.unmountAll()
+    mountTable.close()
     let server = self.server.withLock { server in
       defer { server = nil }
       return server
@@ -153,10 +153,11 @@ extension Node: CacheService {
     guard role == .resident else {
       throw Failure(.tryAgain, "another command is using the cache, try again when it is done")
     }
-    let image = try ImageOpener.open(request.source, devices: request.devices) {
-      source throws(Failure) in try openObject(source)
+    try mountTable.mount(request) { () throws(Failure) in
+      try ImageOpener.open(request.source, devices: request.devices) {
+        source throws(Failure) in try openObject(source)
+      }
     }
-    try mountTable.mount(image, request)
   }
 
   package func unmount(_ directory: String, lazily: Bool) throws(Failure) -> Bool {

@@ -6,6 +6,7 @@ internal import Node
 @main
 enum Main {
   static func main() {
+    StandardDescriptors.reserve()
     Signals.ignoreBrokenPipes()
     do {
       var command = try Cullet.parseAsRoot()

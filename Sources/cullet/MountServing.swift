@@ -9,42 +9,52 @@ struct MountServing {
   /// Whether to stay until the mount ends even when another process serves it.
   let isForeground: Bool
 
-  /// Mounts, calls `onReady`, and returns when the mount has ended or a signal asked for the end.
-  func run(onReady: () -> Void = {}) throws {
+  /// Mounts, tells `onReady` how that went, and returns when the mount has ended or a signal asked
+  /// for the end. The mount is taken back when `onReady` says that nobody wants it any more.
+  func run(onReady: (Failure?) -> Bool = { _ in true }) throws {
     let signals = Signals(blocking: [Signals.interrupt, Signals.terminate, Signals.wake])
     let logger = Logger(label: "cullet", factory: StreamLogHandler.standardError(label:))
     switch try MountLauncher.claim(cache, log: { logger.error("\($0)") }) {
     case .owned(let node):
-      try serve(with: node, until: signals, onReady: onReady)
+      defer { node.close() }
+      let failure = mount(with: node, onReady)
+      // Others may have mounted through this process meanwhile; they are served to their end.
+      try waitForEnd(signals) { node.waitUntilIdle() }
+      if let failure { throw failure }
     case .served(let client):
-      try client.mount(request)
-      onReady()
-      if isForeground { try wait(for: client, until: signals) }
+      if let failure = mount(with: client, onReady) { throw failure }
+      guard isForeground else { return }
+      let directory = request.directory
+      let reason = try waitForEnd(signals) { try? client.waitForUnmount(of: directory) }
+      if reason != Signals.wake {
+        try Unmounting.unmount(directory, lazily: false, cache: cache)
+      }
     }
   }
 
-  private func serve(with node: Node, until signals: Signals, onReady: () -> Void) throws {
-    do {
-      try node.mount(request)
+  /// Mounts, and returns why that failed, if it did.
+  private func mount(
+    with service: any CacheService, _ onReady: (Failure?) -> Bool
+  ) -> Failure? {
+    do throws(Failure) {
+      try service.mount(request)
+      if !onReady(nil) { _ = try service.unmount(request.directory, lazily: true) }
+      return nil
     } catch {
-      node.close()
-      throw error
+      _ = onReady(error)
+      return error
     }
-    onReady()
-    _ = try Thread(name: "idle") {
-      node.waitUntilIdle()
-      Signals.raise(Signals.wake)
-    }
-    _ = signals.wait()
-    node.close()
   }
 
-  private func wait(for client: ControlClient, until signals: Signals) throws {
-    _ = try Thread(name: "idle") { [request] in
-      try? client.waitForUnmount(of: request.directory)
+  /// The signal that ended the wait: ``Signals/wake`` when `condition` came true.
+  @discardableResult
+  private func waitForEnd(
+    _ signals: Signals, of condition: @escaping @Sendable () -> Void
+  ) throws -> Int32 {
+    _ = try Thread(name: "idle") {
+      condition()
       Signals.raise(Signals.wake)
     }
-    guard signals.wait() != Signals.wake else { return }
-    try Unmounting.unmount(request.directory, lazily: false, cache: cache)
+    return signals.wait()
   }
 }

@@ -121,6 +121,73 @@ struct OwnerTests {
     try stage.succeed("unmount", stage.mountPoint)
   }
 
+  @Test func `a mount that fails leaves the mounts of others alone`() throws {
+    let other = stage.directory.file("other")
+    try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
+    server.pause()
+    let failing = try stage.start("mount", server.url("absent.erofs"), stage.mountPoint)
+    Thread.sleep(forTimeInterval: 0.3)
+    let good = try stage.start("mount", source, other)
+    Thread.sleep(forTimeInterval: 0.3)
+    server.resume()
+    #expect(failing.finish().status == 66)
+    #expect(good.finish().status == 0)
+    #expect(try SmallTree.marker(in: other) == "one")
+    try stage.succeed("unmount", other)
+  }
+
+  @Test func `a mount that comes while the last one goes is served`() throws {
+    let other = stage.directory.file("other")
+    try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
+    for _ in 1...5 {
+      try stage.succeed("mount", source, stage.mountPoint)
+      let late = try stage.start("mount", source, other)
+      try stage.succeed("unmount", stage.mountPoint)
+      let (status, _, errors) = late.finish()
+      #expect(status == 0, "\(errors)")
+      #expect(try SmallTree.marker(in: other) == "one")
+      try stage.succeed("unmount", other)
+    }
+  }
+
+  @Test func `a lazy unmount leaves the next mount on its directory alone`() throws {
+    try stage.succeed("mount", source, stage.mountPoint)
+    let file = FileHandle(forReadingAtPath: "\(stage.mountPoint)/file-0")
+    try stage.succeed("unmount", "--lazy", stage.mountPoint)
+    try stage.succeed("mount", source, stage.mountPoint)
+    try file?.close()
+    Thread.sleep(forTimeInterval: 0.2)
+    #expect(try SmallTree.marker(in: stage.mountPoint) == "one")
+    #expect(try stage.succeed("mounts").text.contains("(fuse, live, process"))
+    try stage.succeed("unmount", stage.mountPoint)
+  }
+
+  @Test(arguments: ["1>&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"])
+  func `closed standard descriptors never lead into the cache`(closed: String) throws {
+    let script = "\(Stage.binary) manifest --digests \(source) \(closed); echo $? > status"
+    try Command(
+      ["bash", "-c", script], environment: ["CULLET_CACHE": stage.cache], in: stage.directory.path)
+    let status = try String(contentsOfFile: stage.directory.file("status"), encoding: .utf8)
+    #expect(status == "74\n")
+    #expect(try stage.succeed("cache", "verify").text.contains(" 0 checksum failures, 0 index"))
+    let mount = "\(Stage.binary) mount \(source) \(stage.mountPoint) \(closed); echo $? > status"
+    try Command(
+      ["bash", "-c", mount], environment: ["CULLET_CACHE": stage.cache], in: stage.directory.path)
+    #expect(try String(contentsOfFile: stage.directory.file("status"), encoding: .utf8) == "0\n")
+    #expect(try SmallTree.marker(in: stage.mountPoint) == "one")
+    try stage.succeed("unmount", stage.mountPoint)
+  }
+
+  @Test func `a cull of what is older than time itself culls nothing`() throws {
+    try stage.succeed("mount", source, stage.mountPoint)
+    for age in ["18446744073709551615s", "213503982334601d"] {
+      let text = try stage.succeed("cache", "cull", "--older-than", age).text
+      #expect(text.hasPrefix("culled 0 blocks"))
+    }
+    #expect(try SmallTree.marker(in: stage.mountPoint) == "one")
+    try stage.succeed("unmount", stage.mountPoint)
+  }
+
   @Test func `paths are relative to the command, not to the owner`() throws {
     let environment = ["CULLET_CACHE": "cache"]
     let here = stage.directory.path

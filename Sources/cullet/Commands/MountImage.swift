@@ -64,12 +64,12 @@ struct MountServer: ParsableCommand {
       let (cache, request) = try parent.receiveRequest()
       Paths.leaveWorkingDirectory()
       try MountServing(cache: cache, request: request, isForeground: false).run {
-        parent.report(nil)
+        parent.report($0)
       }
     } catch let failure as Failure {
-      parent.report(failure)
+      _ = parent.report(failure)
     } catch {
-      parent.report(Failure(.failure, "\(error)"))
+      _ = parent.report(Failure(.failure, "\(error)"))
     }
   }
 }
