@@ -10,7 +10,9 @@ struct MountServing {
   let isForeground: Bool
 
   /// Mounts, tells `onReady` how that went, and returns when the mount has ended or a signal asked
-  /// for the end. The mount is taken back when `onReady` says that nobody wants it any more.
+  /// for the end.
+  ///
+  /// The mount is taken back when `onReady` says that nobody wants it any more.
   func run(onReady: (Failure?) -> Bool = { _ in true }) throws {
     let signals = Signals(blocking: [Signals.interrupt, Signals.terminate, Signals.wake])
     let logger = Logger(label: "cullet", factory: StreamLogHandler.standardError(label:))
