@@ -211,6 +211,7 @@ import Testing
       var culledCount = 0
       for round in 0..<30 {
         Linux.Thread.sleep(milliseconds: 10)
+        #expect(eventually { (rig.description(of: origin)?.blockCount ?? 0) > 0 })
         culledCount +=
           rig.store.cull(CullRequest(olderThanSeconds: 0, key: Array(origin.name.utf8)))
           .blockCount

@@ -32,7 +32,8 @@ final class ScriptedOrigin: Origin {
 
   /// What version `tag` has in `range`.
   static func content(_ range: Range<UInt64>, tag: Int) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+    guard !range.isEmpty else { return [] }
+    return [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
       for (index, offset) in range.enumerated() {
         // The word's number, stirred: neighbours and versions differ in every byte.
         var word = (offset / 8 &+ UInt64(tag) &* 0x9E37_79B9) &* 0xBF58_476D_1CE4_E5B9
@@ -69,7 +70,7 @@ final class ScriptedOrigin: Origin {
   }
 
   /// The ranges asked for so far, in order of arrival.
-  var requests: [ByteRange] { state.withLock { $0.requests } }
+  var requests: [ByteRange] { state.withLock { $0.requests.map { $0 } } }
   var versionRequestCount: Int { state.withLock { $0.versionRequestCount } }
 
   /// The requests as block numbers.
