@@ -127,6 +127,8 @@ let package = Package(
       "FUSEServerTests", "Bytes", "CLinux", "FUSEProtocol", "FUSEServer", "Linux"),
     tests("HTTPSyntaxTests", "Bytes", "HTTPSyntax"),
     tests("OriginsTests", "Bytes", "HTTPSyntax", "Linux", "OriginServer", "Origins", "ReadPath"),
+    tests(
+      "ImageExportTests", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSReader", "ImageExport"),
     tests("ReadPathTests", "BlockStore", "Bytes", "Linux", "ReadPath"),
     tests("NodeTests", "Bytes", "Linux", "Node"),
     tests("EndToEndTests", "Bytes", "CLinux", "cullet"),

@@ -14,8 +14,10 @@ package struct Extractor {
 
   private let image: Image
   private let keepsOwners: Bool
-  /// The first path of every file that has several.
+  /// The first path of every file that has several, if it could be made.
   private var firstPaths: [UInt64: [FileName]] = [:]
+  /// Directories written or being written; a second path to one would multiply what is below it.
+  private var directories: Set<UInt64> = []
   private var buffer = [UInt8](repeating: 0, count: pieceByteCount)
 
   /// Entries written so far.
@@ -49,27 +51,31 @@ package struct Extractor {
     root: borrowing DirectoryHandle
   ) throws(ExportError) {
     guard path.count < Self.depthLimit else { throw .tooDeep(path: text(path)) }
+    guard directories.insert(inode.nid).inserted else {
+      throw .unreadable(.format(EROFSError(.directoryLoop, at: inode.nid)), path: text(path))
+    }
     let entries = try reading(path) { () throws(ReadError) in try image.entries(of: inode) }
     for entry in entries {
       let path = path + [entry.name]
       let child = try reading(path) { () throws(ReadError) in try image.inode(entry.nid) }
       entryCount += 1
-      if child.linkCount > 1, child.fileType != .directory {
-        if let first = firstPaths[child.nid] {
-          try link(entry.name, in: directory, at: path, to: first, root: root)
-          continue
-        }
+      if let first = firstPaths[child.nid] {
+        try link(entry.name, in: directory, at: path, to: first, root: root)
+        continue
+      }
+      let isMade = try make(child, in: directory, at: path, root: root)
+      if isMade, child.linkCount > 1, child.fileType != .directory {
         firstPaths[child.nid] = path
       }
-      try make(child, in: directory, at: path, root: root)
     }
   }
 
+  /// Makes the file that `path` ends with; false when that had to be omitted.
   private mutating func make(
     _ inode: Inode, in directory: borrowing DirectoryHandle, at path: [FileName],
     root: borrowing DirectoryHandle
-  ) throws(ExportError) {
-    guard let name = path.last else { return }
+  ) throws(ExportError) -> Bool {
+    guard let name = path.last else { return false }
     switch inode.fileType {
     case .directory:
       let made = try writing(path) { () throws(SystemError) in try directory.makeDirectory(name) }
@@ -90,9 +96,10 @@ package struct Extractor {
           name, mode: UInt32(inode.mode), major: inode.deviceNumber.major,
           minor: inode.deviceNumber.minor)
       }
-      guard isMade else { return }
+      guard isMade else { return false }
     }
     try setAttributes(of: inode, at: path, directory.entry(name))
+    return true
   }
 
   private func link(
