@@ -53,7 +53,6 @@ extension FileDescriptor {
     package static let append = OpenFlags(rawValue: O_APPEND)
     package static let directory = OpenFlags(rawValue: O_DIRECTORY)
     package static let noFollow = OpenFlags(rawValue: O_NOFOLLOW)
-    package static let direct = OpenFlags(rawValue: O_DIRECT)
     package static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
     package static let pathOnly = OpenFlags(rawValue: O_PATH)
   }
@@ -175,15 +174,6 @@ extension FileDescriptor {
     }
   }
 
-  /// Frees the range's space, leaving zeros; the file keeps its size.
-  package func punchHole(_ range: ByteRange) throws(SystemError) {
-    _ = try retryingInterrupts("fallocate") {
-      Int(
-        fallocate(
-          rawValue, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, Int(range.offset),
-          Int(range.byteCount)))
-    }
-  }
 }
 
 extension FileDescriptor {

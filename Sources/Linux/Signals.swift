@@ -4,7 +4,6 @@ internal import CLinux
 package struct Signals: Sendable {
   package static let interrupt = SIGINT
   package static let terminate = SIGTERM
-  package static let hangUp = SIGHUP
   /// Asks a waiting thread to look at its state again; no terminal or supervisor sends it.
   package static let wake = SIGUSR2
 

@@ -43,15 +43,6 @@ package enum UnixSocket {
     _ = shutdown(socket.rawValue, Int32(SHUT_RDWR))
   }
 
-  /// The process at the other end when it connected or listened.
-  package static func peerProcessID(of socket: borrowing FileDescriptor) -> Int32? {
-    var credentials = ucred()
-    var length = socklen_t(MemoryLayout<ucred>.size)
-    let status = unsafe getsockopt(
-      socket.rawValue, SOL_SOCKET, SO_PEERCRED, &credentials, &length)
-    return status == 0 ? credentials.pid : nil
-  }
-
   /// As many clients may wait to be accepted; more than any host runs at once.
   private static let backlog: Int32 = 64
 
