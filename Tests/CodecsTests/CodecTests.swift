@@ -26,7 +26,7 @@ import Testing
       var decoded = [UInt8](repeating: 0, count: count)
       var span = decoded.mutableRawSpan
       try LZ4.decode(encoded.rawSpan, into: &span)
-      #expect(decoded == Array(plain.prefix(count)))
+      #expect(difference(decoded, plain.prefix(count)) == nil)
     }
   }
 
@@ -36,7 +36,7 @@ import Testing
     var decoded = [UInt8](repeating: 0, count: plain.count)
     var span = decoded.mutableRawSpan
     try LZ4.decode(encoded.rawSpan, into: &span)
-    #expect(decoded == plain)
+    #expect(difference(decoded, plain) == nil)
   }
 
   @Test func `says so when the block encodes too little`() throws {

@@ -2,6 +2,7 @@ import Bytes
 import Codecs
 import EROFS
 import EROFSReader
+import TestSupport
 import Testing
 
 @Suite struct EncodedExtentTests {
@@ -45,7 +46,9 @@ import Testing
 
     let opened = try image.open()
     for pieceByteCount in [1 << 20, 5000, 16384] {
-      #expect(try opened.content(ofFile: "f", pieceByteCount: pieceByteCount) == content)
+      let read = try #require(
+        try opened.content(ofFile: "f", pieceByteCount: pieceByteCount))
+      #expect(difference(read, content) == nil)
     }
     let inode = try #require(try opened.resolve(path: [FileName("f")]))
     let kinds = try opened.extents(of: inode).map(\.kind)
@@ -99,7 +102,9 @@ import Testing
     image.put(file.bytes, inSlot: 1)
     let opened = try image.open()
     for pieceByteCount in [1 << 20, 100, 4096, 7777] {
-      #expect(try opened.content(ofFile: "f", pieceByteCount: pieceByteCount) == content)
+      let read = try #require(
+        try opened.content(ofFile: "f", pieceByteCount: pieceByteCount))
+      #expect(difference(read, content) == nil)
     }
   }
 }

@@ -110,18 +110,22 @@ struct BadInputTests {
     let source = server.url("image.erofs")
     try stage.succeed("mount", source, stage.mountPoint)
     #expect(try SmallTree.marker(in: stage.mountPoint) == "first")
-    try SmallTree.makeImage(stage.directory.file("www/image.erofs"), marker: "second")
+    let image = stage.directory.file("www/image.erofs")
+    try SmallTree.makeImage(image, marker: "second")
+    // The server's tag is the second of the last change and the length, and the lengths are equal.
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSinceNow: 60)], ofItemAtPath: image)
     try dropKernelCaches()
     // Everything that can be read is of the first version; the rest fails with EIO.
     for index in 0..<SmallTree.fileCount {
       guard let text = try? SmallTree.content(of: index, in: stage.mountPoint) else { continue }
-      #expect(text == SmallTree.expectedContent(of: index, marker: "first"))
+      #expect(difference(text, SmallTree.expectedContent(of: index, marker: "first")) == nil)
     }
     try stage.succeed("unmount", stage.mountPoint)
     try stage.succeed("mount", source, stage.mountPoint)
     for index in 0..<SmallTree.fileCount {
       let text = try SmallTree.content(of: index, in: stage.mountPoint)
-      #expect(text == SmallTree.expectedContent(of: index, marker: "second"))
+      #expect(difference(text, SmallTree.expectedContent(of: index, marker: "second")) == nil)
     }
     try stage.succeed("unmount", stage.mountPoint)
   }
