@@ -10,6 +10,7 @@ internal import Linux
 /// | `meta` | `counters`           | last sequence number and last object identity, 8 bytes each  |
 /// | `obj`  | object identity, u64 | ``ObjectRecord``                                             |
 /// | `slot` | slot number, u32     | ``SlotRecord``                                               |
+/// | `pin`  | object identity, u64 | ``PinnedBlocks``, for objects that have any                  |
 ///
 /// Every change commits synchronously. Used by the writer thread only, so no read transaction ever
 /// lies open while something is written.
@@ -20,7 +21,11 @@ final class BlockIndex {
     var slots: [(slot: UInt32, record: SlotRecord?)] = []
     /// Records to store; nil removes the object.
     var objects: [(id: UInt64, record: ObjectRecord?)] = []
-    var isEmpty: Bool { slots.isEmpty && objects.isEmpty }
+    /// Blocks to keep from culling, instead of those before.
+    ///
+    /// Removing an object removes its pins.
+    var pins: [(id: UInt64, blocks: PinnedBlocks)] = []
+    var isEmpty: Bool { slots.isEmpty && objects.isEmpty && pins.isEmpty }
   }
 
   /// The numbers that must never be given out twice.
@@ -36,20 +41,40 @@ final class BlockIndex {
   private let meta: Table
   private let objects: Table
   private let slots: Table
-  private let mapPageCount: Int
+  private let pins: Table
 
   /// Opens the index in `directory`, making it when absent.
   init(opening directory: String, geometry: Geometry) throws(LMDBError) {
     environment = try Environment(
-      opening: directory, mapByteCount: geometry.indexByteCount, tableCount: 4)
+      opening: directory, mapByteCount: geometry.indexByteCount, tableCount: 5)
     environment.clearDeadReaders()
     meta = try environment.openTable("meta")
     objects = try environment.openTable("obj", keys: .integer)
     slots = try environment.openTable("slot", keys: .integer)
-    mapPageCount = environment.mapByteCount / max(1, environment.pageByteCount)
+    pins = try environment.openTable("pin", keys: .integer)
   }
 
   var mapByteCount: Int { environment.mapByteCount }
+
+  /// Makes room for the records of a larger cache, and reserves it.
+  func grow(to geometry: Geometry, in directory: String) throws(SystemError) {
+    let byteCount = max(geometry.indexByteCount, mapByteCount)
+    let data = try FileDescriptor(opening: "\(directory)/data.mdb", [.readWrite, .noFollow])
+    try data.reserve(byteCount: UInt64(byteCount))
+    try data.sync()
+    do throws(LMDBError) {
+      try environment.setMapByteCount(byteCount)
+    } catch {
+      throw SystemError(call: error.call, errno: .noSpace)
+    }
+  }
+
+  /// Removes what records there are of `range`, durably.
+  func removeSlots(_ range: Range<UInt32>) throws(LMDBError) {
+    try environment.write { transaction throws(LMDBError) in
+      for slot in range { try transaction.delete(slot, in: slots) }
+    }
+  }
 
   /// Names the index as the one of a data file.
   func setIdentifier(_ id: Identifier) throws(LMDBError) {
@@ -87,6 +112,14 @@ final class BlockIndex {
           try transaction.put(record.encoded(id: id).rawSpan, for: id, in: objects)
         } else {
           try transaction.delete(id, in: objects)
+          try transaction.delete(id, in: pins)
+        }
+      }
+      for (id, blocks) in changes.pins {
+        if blocks.isEmpty {
+          try transaction.delete(id, in: pins)
+        } else {
+          try transaction.put(blocks.encoded(id: id).rawSpan, for: id, in: pins)
         }
       }
       for (slot, record) in slotChanges {
@@ -112,6 +145,18 @@ final class BlockIndex {
     }
   }
 
+  /// Calls `body` with every object that has pins; damaged records are passed over.
+  func scanPins(_ body: (UInt64, PinnedBlocks) -> Void) throws(LMDBError) {
+    try environment.read { transaction throws(LMDBError) in
+      var cursor = try TableCursor(over: pins, in: transaction)
+      while try cursor.next() {
+        guard cursor.key.byteCount == 8 else { continue }
+        let id = cursor.key.load(fromByteOffset: 0, as: UInt64.self)
+        if let blocks = PinnedBlocks(decoding: cursor.value, id: id) { body(id, blocks) }
+      }
+    }
+  }
+
   /// Calls `body` with every slot record, in the order of the slots; nil stands for a damaged one.
   func scanSlots(_ body: (UInt32, SlotRecord?) -> Void) throws(LMDBError) {
     try environment.read { transaction throws(LMDBError) in
@@ -124,11 +169,11 @@ final class BlockIndex {
     }
   }
 
-  /// Pages that hold records, out of ``mapPageCount``: what is left is free or about to be.
+  /// Pages that hold records; what is left of the map is free or about to be.
   func usedPageCount() throws(LMDBError) -> Int {
     try environment.read { transaction throws(LMDBError) -> Int in
       try transaction.size(of: meta).pageCount + transaction.size(of: objects).pageCount
-        + transaction.size(of: slots).pageCount
+        + transaction.size(of: slots).pageCount + transaction.size(of: pins).pageCount
     }
   }
 
@@ -140,6 +185,6 @@ final class BlockIndex {
   /// Whether records take so much of the map that copying what changes may fail: three quarters.
   var isNearlyFull: Bool {
     guard let used = try? usedPageCount() else { return false }
-    return used > mapPageCount / 4 * 3
+    return used > environment.mapByteCount / max(1, environment.pageByteCount) / 4 * 3
   }
 }

@@ -11,7 +11,7 @@ internal import Synchronization
 ///
 /// All methods may be called from any thread.
 package final class CacheStore: Sendable {
-  private let core: StoreCore
+  let core: StoreCore
   private let thread: Thread
   private let recencyPath: String
   private let ownerLock: Lock<OwnerLock?>
@@ -108,10 +108,7 @@ extension CacheStore {
         message: "an object's name must have 1 to \(ObjectRecord.keyByteCountMax) bytes, its "
           + "coherency data up to \(ObjectRecord.coherencyByteCountMax)")
     }
-    guard !core.isClosing.load(ordering: .relaxed) else {
-      throw StoreError(
-        .closed, path: core.directory, message: "the cache in \(core.directory) is closed")
-    }
+    guard !core.isClosing.load(ordering: .relaxed) else { throw closedError() }
     let known = core.objects.bind(key: key) { incarnation in
       incarnation.coherency == coherency && incarnation.byteCount == byteCount
     }
@@ -149,6 +146,8 @@ extension CacheStore {
     return ObjectDescription(
       key: object.key, coherency: object.coherency, byteCount: object.byteCount,
       cachedByteCount: cachedByteCount, blockCount: blockCount,
+      pinnedBlockCount: object.pins.clamped(to: core.geometry.blockCount(of: object.byteCount))
+        .reduce(0) { $0 + $1.count },
       lastUse: UInt64(object.lastUse.load(ordering: .relaxed)),
       isBound: object.bindCount.load(ordering: .relaxed) > 0)
   }
@@ -171,16 +170,49 @@ extension CacheStore {
   }
 }
 
+// Pins.
+extension CacheStore {
+  /// Keeps blocks of an object from culling, from now on and whether they are cached yet or not,
+  /// durably.
+  ///
+  /// Throws `.notFound` when the object is not known, `.noSpace` when more than half of the cache
+  /// would be pinned.
+  package func pin(key: [UInt8], _ blocks: PinnedBlocks) throws(StoreError) -> PinReport {
+    try changePins(of: key) { $0.union(blocks) }
+  }
+
+  /// Lets blocks of an object be culled again, durably; throws `.notFound` when it is not known.
+  package func unpin(key: [UInt8], _ blocks: PinnedBlocks) throws(StoreError) -> PinReport {
+    try changePins(of: key) { $0.subtracting(blocks) }
+  }
+
+  private func changePins(
+    of key: [UInt8], _ change: @escaping @Sendable (PinnedBlocks) -> PinnedBlocks
+  ) throws(StoreError) -> PinReport {
+    let outcome = core.queue.perform { writer in writer.changePins(of: key, change) }
+    switch outcome {
+    case .done(let report): return report
+    case .unknownObject:
+      throw StoreError(
+        .notFound, path: core.directory, message: "the cache in \(core.directory) does not know it")
+    case .tooMany(let wanted, let allowed):
+      throw StoreError(
+        .noSpace, path: core.directory,
+        message: "\(wanted) blocks would be pinned in \(core.directory), and \(allowed) can be: "
+          + "unpin others or enlarge the cache")
+    case .failed(let error):
+      throw StoreError(.io, path: core.directory, message: "\(core.directory)/index: \(error)")
+    case nil:
+      throw closedError()
+    }
+  }
+}
+
 // The whole.
 extension CacheStore {
   /// Makes all fills so far durable; throws when some of them had to be dropped just now.
   package func flush() throws(StoreError) {
-    let result = core.queue.perform { writer in writer.commitWaiting() }
-    guard let result else {
-      throw StoreError(
-        .closed, path: core.directory, message: "the cache in \(core.directory) is closed")
-    }
-    if let error = result { throw error }
+    try perform { writer in writer.commitWaiting() }
   }
 
   /// Frees blocks now; see ``CullRequest``.
@@ -234,13 +266,19 @@ extension CacheStore {
 
   /// Sets the water marks, durably.
   package func setLimits(_ limits: CullLimits) throws(StoreError) {
-    let error = core.queue.perform { writer in writer.setLimits(limits) }
-    if let error = error
-      ?? StoreError(
-        .closed, path: core.directory, message: "the cache in \(core.directory) is closed")
-    {
-      throw error
-    }
+    try perform { writer in writer.setLimits(limits) }
+  }
+
+  /// Runs `body` on the writer thread and throws what it returns.
+  func perform(
+    _ body: @escaping @Sendable (CommitWriter) -> StoreError?
+  ) throws(StoreError) {
+    guard let error = core.queue.perform(body) else { throw closedError() }
+    if let error { throw error }
+  }
+
+  func closedError() -> StoreError {
+    StoreError(.closed, path: core.directory, message: "the cache in \(core.directory) is closed")
   }
 
   /// The store's state, at a moment between two batches.

@@ -45,12 +45,11 @@ extension CommitWriter {
     header.serial += 1
     var entries: [RecencyFile.Entry] = []
     entries.reserveCapacity(recency.count)
-    recency.walkColdestFirst { slot in
+    recency.walkAll { slot in
       entries.append(
         RecencyFile.Entry(
-          slot: slot, isProtected: recency.isProtected(slot),
+          slot: slot, isProtected: recency.segment(of: slot) != .probation,
           lastUse: core.table.status(of: slot).lastUse))
-      return true
     }
     // A hint, and "clean" only spares the next opening some doubt: neither is worth an error.
     _ = try? RecencyFile.write(entries, to: path, serial: header.serial)
@@ -77,6 +76,7 @@ extension CommitWriter {
     status.blocks.used = recency.count
     status.blocks.free = free.count
     status.blocks.bad = badSlots.count
+    status.blocks.pinned = recency.pinnedCount
     status.blocks.quarantined =
       status.blocks.total - recency.count - free.count - badSlots.count
     status.usedByteCount = UInt64(recency.count) << UInt64(core.geometry.blockSizeBits)

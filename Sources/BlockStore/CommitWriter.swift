@@ -28,6 +28,8 @@ final class CommitWriter: @unchecked Sendable {
   /// Cleared on disk, but held by a reader when that happened.
   var lingering: [UInt32] = []
   var badSlots: Set<UInt32> = []
+  /// Slots from here on are not handed out: their number, or fewer while the cache shrinks.
+  var slotCeiling: UInt32
 
   init(
     core: StoreCore, index: BlockIndex, header: StoreHeader, numbers: BlockIndex.Counters,
@@ -39,6 +41,7 @@ final class CommitWriter: @unchecked Sendable {
     self.numbers = numbers
     self.free = free
     self.recency = recency
+    slotCeiling = UInt32(header.geometry.slotCount)
     marks = SlotMarks(header.limits, slotCount: header.geometry.slotCount)
   }
 
@@ -113,7 +116,12 @@ extension CommitWriter {
   func commitBatch() -> StoreError? {
     let batch = core.queue.takeBatch()
     defer { core.queue.finish(batch) }
-    var blocks = latest(of: batch)
+    return store(latest(of: batch))
+  }
+
+  /// Writes `blocks`, as many as there is room for; says why if all of them were dropped.
+  func store(_ wanted: [PendingBlock]) -> StoreError? {
+    var blocks = wanted
     guard index != nil else {
       core.counters.droppedFills.count(blocks.count)
       return StoreError(
@@ -230,10 +238,11 @@ extension CommitWriter {
       switch publication {
       case .added:
         incarnation.slotCount.wrappingAdd(1, ordering: .relaxed)
-        recency.insert(slot)
+        recency.insert(slot, in: incarnation.pins.contains(block.block) ? .pinned : .probation)
       case .replaced(let old):
+        let segment = recency.segment(of: old)
         recency.remove(old)
-        recency.insert(slot)
+        recency.insert(slot, in: segment)
         freeWhenUnheld(old)
       case .refused:
         refused.slots.append((slot, nil))

@@ -54,6 +54,11 @@ final class DataFile: Sendable {
     }
   }
 
+  /// Makes the file as long as `geometry` says, by new zeros at the end or by cutting it off.
+  func setSlotCount(_ geometry: Geometry) throws(SystemError) {
+    try file.truncate(toByteCount: geometry.dataFileByteCount)
+  }
+
   /// Makes a file that has been cut off long enough again; what was cut reads as zeros.
   func extend(to geometry: Geometry) throws(SystemError) {
     if try file.status().byteCount < geometry.dataFileByteCount {

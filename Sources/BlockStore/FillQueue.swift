@@ -24,7 +24,7 @@ final class PendingBlock: Sendable {
 
 /// What the writer thread has before it: blocks to write, and work that others wait for.
 ///
-/// Invariants: at most `byteCountMax` bytes wait, counting those being written. A block is found
+/// Invariants: at most `State.byteCountMax` bytes wait, counting those being written. A block is found
 /// from the moment it is added until after it is in the ``SlotTable``, or has been dropped.
 final class FillQueue: Sendable {
   typealias Job = @Sendable (CommitWriter) -> Void
@@ -47,6 +47,8 @@ final class FillQueue: Sendable {
   private struct State {
     var blocks: [Key: PendingBlock] = [:]
     var waiting: [PendingBlock] = []
+    var batchCountMax = 1
+    var byteCountMax = 0
     /// Of the blocks waiting and being written.
     var byteCount = 0
     /// When the first of `waiting` came: monotonic nanoseconds.
@@ -69,15 +71,28 @@ final class FillQueue: Sendable {
   private static let roomDelay: UInt64 = 250_000_000
 
   private let state = Lock(State())
-  private let batchCountMax: Int
-  private let byteCountMax: Int
   /// Blocks that can be found here, so that a hit need not take the lock when there are none.
   private let findableCount = Atomic<Int>(0)
 
-  init(batchCountMax: Int, byteCountMax: Int) {
-    self.batchCountMax = batchCountMax
-    self.byteCountMax = byteCountMax
+  init(_ geometry: Geometry) {
+    resize(to: geometry)
   }
+
+  /// Sets how much a batch and the queue may hold for a cache of this shape.
+  func resize(to geometry: Geometry) {
+    // A batch of a small cache must not push most of it out.
+    let batchCount = min(
+      256, max(1, (16 << 20) / geometry.blockByteCount), max(1, geometry.slotCount / 8))
+    state.withLock { state in
+      state.batchCountMax = batchCount
+      state.byteCountMax = min(
+        64 << 20,
+        max(2 * batchCount * geometry.blockByteCount, Int(geometry.capacityByteCount / 4)))
+    }
+  }
+
+  /// Blocks that a batch may have.
+  var batchCountMax: Int { state.withLock { state in state.batchCountMax } }
 }
 
 // For fills and reads, on any thread.
@@ -92,7 +107,7 @@ extension FillQueue {
   func reserve(_ byteCount: Int) -> Bool {
     let reserve: (inout State) -> Bool? = { state in
       if state.isStopping { return false }
-      guard state.byteCount + byteCount <= self.byteCountMax else { return nil }
+      guard state.byteCount + byteCount <= state.byteCountMax else { return nil }
       state.byteCount += byteCount
       return true
     }
@@ -110,7 +125,7 @@ extension FillQueue {
       }
       if state.waiting.isEmpty { state.firstArrival = MonotonicClock.now }
       state.waiting.append(block)
-      return state.waiting.count == 1 || state.waiting.count == batchCountMax
+      return state.waiting.count == 1 || state.waiting.count == state.batchCountMax
     }
     if mustWake { state.signalAll() }
   }
@@ -166,7 +181,7 @@ extension FillQueue {
         }
         guard !state.waiting.isEmpty else { return deadline == nil ? nil : .sleep(until: nil) }
         let due = state.firstArrival + Self.batchDelay
-        if state.waiting.count >= self.batchCountMax || MonotonicClock.now >= due {
+        if state.waiting.count >= state.batchCountMax || MonotonicClock.now >= due {
           return .work(.batch)
         }
         return deadline == due ? nil : .sleep(until: due)
@@ -184,7 +199,7 @@ extension FillQueue {
   /// ``finish(_:)`` must follow.
   func takeBatch() -> [PendingBlock] {
     state.withLock { state in
-      let batch = Array(state.waiting.prefix(batchCountMax))
+      let batch = Array(state.waiting.prefix(state.batchCountMax))
       state.waiting.removeFirst(batch.count)
       state.firstArrival = MonotonicClock.now
       return batch

@@ -5,7 +5,7 @@
 struct FreeSlots {
   private var words: [UInt64]
   private(set) var count = 0
-  private let slotCount: Int
+  private(set) var slotCount: Int
   private var next = 0
 
   /// No slot free.
@@ -20,6 +20,20 @@ struct FreeSlots {
     precondition(words[word] & bit == 0, "a slot was freed twice")
     words[word] |= bit
     count += 1
+  }
+
+  /// Makes this the free ones of `slotCount` slots: those beyond are forgotten, new ones not free.
+  mutating func resize(to slotCount: Int) {
+    let wordCount = (slotCount + 63) / 64
+    if wordCount <= words.count {
+      words.removeLast(words.count - wordCount)
+      if slotCount % 64 != 0 { words[wordCount - 1] &= (1 << UInt64(slotCount % 64)) - 1 }
+    } else {
+      words += [UInt64](repeating: 0, count: wordCount - words.count)
+    }
+    self.slotCount = slotCount
+    count = words.reduce(0) { $0 + $1.nonzeroBitCount }
+    if next >= slotCount { next = 0 }
   }
 
   func contains(_ slot: UInt32) -> Bool {

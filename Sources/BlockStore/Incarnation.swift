@@ -1,3 +1,4 @@
+internal import Linux
 internal import Synchronization
 
 /// An object in one epoch: what the slots in RAM belong to.
@@ -25,6 +26,8 @@ final class Incarnation: Sendable {
   let pendingCount = Atomic<Int>(0)
   /// ``StoredObject``s that are this incarnation; raised under the lock of ``ObjectTable``.
   let bindCount = Atomic<Int>(0)
+  /// Set by the writer thread.
+  private let pinned = Lock(PinnedBlocks(ranges: []))
 
   init(objectID: UInt64, handle: UInt32, record: ObjectRecord) {
     self.objectID = objectID
@@ -37,6 +40,12 @@ final class Incarnation: Sendable {
     let use = UInt32(clamping: record.lastUse)
     lastUse = Atomic(use)
     savedUse = Atomic(use)
+  }
+
+  /// The blocks that culling leaves.
+  var pins: PinnedBlocks {
+    get { pinned.withLock { $0 } }
+    set { pinned.withLock { $0 = newValue } }
   }
 
   /// The object's record as of now.

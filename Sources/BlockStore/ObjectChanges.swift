@@ -46,6 +46,9 @@ extension CommitWriter {
     record.byteCount = byteCount
     var id = existing.objectID
     var changes = BlockIndex.Changes()
+    // Which blocks a file lies in, only the version says; "all of it" needs no version.
+    let isSame = existing.coherency == coherency && existing.byteCount == byteCount
+    let pins = isSame || existing.pins.isWhole ? existing.pins : PinnedBlocks(ranges: [])
     if existing.epoch == UInt32.max {
       changes.objects.append((id, nil))
       numbers.lastObjectID += 1
@@ -55,12 +58,15 @@ extension CommitWriter {
       record.epoch = existing.epoch + 1
     }
     changes.objects.append((id, record))
+    changes.pins.append((id, pins))
     guard commit(changes) == nil else {
       core.objects.remove(existing)
       if index != nil { giveUp() }
       return nil
     }
-    return core.objects.insert(objectID: id, record: record)
+    let renewed = core.objects.insert(objectID: id, record: record)
+    renewed.pins = pins
+    return renewed
   }
 
   /// Removes objects and, soon after, their blocks; false when that cannot be made durable.
@@ -81,7 +87,7 @@ extension CommitWriter {
     guard isShort || index?.isNearlyFull ?? false else { return }
     let run = (countMax * header.limits.frun).dividedRoundingUp(by: 100)
     let victims = core.objects.all()
-      .filter { $0.bindCount.load(ordering: .acquiring) == 0 }
+      .filter { $0.bindCount.load(ordering: .acquiring) == 0 && $0.pins.isEmpty }
       .sorted { left, right in
         let leftIsEmpty = left.slotCount.load(ordering: .relaxed) == 0
         let rightIsEmpty = right.slotCount.load(ordering: .relaxed) == 0

@@ -3,111 +3,144 @@
 /// A new block starts at the hot end of `probation`; its first use after that moves it to
 /// `protected`, which holds at most four fifths of the cache and returns its coldest to probation.
 /// So a scan of one-time blocks passes through probation without pushing out what is used again.
-/// All calls belong to the writer thread.
+/// Blocks in `pinned` are kept from culling, whatever their use. All calls belong to the writer
+/// thread.
 struct RecencyList {
-  private struct Segment {
-    var hottest = SlotTable.none
-    var coldest = SlotTable.none
+  enum Segment: Int {
+    case probation
+    case protected
+    case pinned
+  }
+
+  private struct Chain {
+    var hottest = RecencyList.end
+    var coldest = RecencyList.end
     var count = 0
   }
 
-  /// Marks the `previous` link of a slot in `protected`.
-  private static let protectedMark: UInt32 = 0x8000_0000
-  /// `previous` of the hottest slot: "none" without the mark's bit.
-  private static let end: UInt32 = 0x7FFF_FFFF
+  /// "No slot", in 30 bits: the other two of a `previous` link name the segment.
+  private static let end: UInt32 = 0x3FFF_FFFF
+  private static let segmentShift: UInt32 = 30
 
   private let table: SlotTable
-  private let protectedCountMax: Int
-  private var probation = Segment()
-  private var protected = Segment()
+  private var protectedCountMax: Int
+  private var chains: [3 of Chain] = .init(repeating: Chain())
 
-  init(table: SlotTable) {
+  init(table: SlotTable, slotCount: Int) {
     self.table = table
-    protectedCountMax = max(1, table.slotCount * 4 / 5)
+    protectedCountMax = Self.protectedCountMax(of: slotCount)
   }
 
   /// Slots in the list.
-  var count: Int { probation.count + protected.count }
+  var count: Int { chains[0].count + chains[1].count + chains[2].count }
 
-  /// Adds a slot that is not in the list as the hottest of its segment.
-  mutating func insert(_ slot: UInt32, protected isProtected: Bool = false) {
-    if isProtected {
-      Self.push(slot, onto: &protected, mark: Self.protectedMark, table)
-      demoteOverflow()
-    } else {
-      Self.push(slot, onto: &probation, mark: 0, table)
-    }
+  /// Slots that are kept from culling.
+  var pinnedCount: Int { chains[Segment.pinned.rawValue].count }
+
+  /// Makes the list one for a cache of `slotCount` slots.
+  mutating func resize(to slotCount: Int) {
+    protectedCountMax = Self.protectedCountMax(of: slotCount)
+    demoteOverflow()
   }
 
-  /// Makes a slot of the list the hottest of all.
+  /// Adds a slot that is not in the list as the hottest of its segment.
+  mutating func insert(_ slot: UInt32, in segment: Segment = .probation) {
+    push(slot, onto: segment)
+    if segment == .protected { demoteOverflow() }
+  }
+
+  /// Makes a slot of the list the hottest of all; a pinned one stays pinned.
   mutating func promote(_ slot: UInt32) {
+    let isPinned = segment(of: slot) == .pinned
     remove(slot)
-    insert(slot, protected: true)
+    insert(slot, in: isPinned ? .pinned : .protected)
   }
 
   /// Makes a slot of the list the hottest of its segment: it cannot be culled now.
   mutating func rotate(_ slot: UInt32) {
-    let wasProtected = isProtected(slot)
+    let segment = segment(of: slot)
     remove(slot)
-    insert(slot, protected: wasProtected)
+    insert(slot, in: segment)
+  }
+
+  /// Moves a slot of the list to `segment`, as its hottest.
+  mutating func move(_ slot: UInt32, to segment: Segment) {
+    remove(slot)
+    insert(slot, in: segment)
   }
 
   mutating func remove(_ slot: UInt32) {
-    if isProtected(slot) {
-      Self.unlink(slot, from: &protected, table)
+    let segment = segment(of: slot)
+    let previous = hotter(than: slot)
+    let next = table.next(of: slot)
+    if previous == Self.end {
+      chains[segment.rawValue].hottest = next
     } else {
-      Self.unlink(slot, from: &probation, table)
+      table.setNext(next, of: previous)
     }
+    if next == Self.end {
+      chains[segment.rawValue].coldest = previous
+    } else {
+      link(next, behind: previous, in: segment)
+    }
+    chains[segment.rawValue].count -= 1
   }
 
-  func isProtected(_ slot: UInt32) -> Bool {
-    table.previous(of: slot) & Self.protectedMark != 0
+  func segment(of slot: UInt32) -> Segment {
+    Segment(rawValue: Int(table.previous(of: slot) >> Self.segmentShift)) ?? .probation
   }
 
-  /// Calls `body` with the slots from the coldest on, until it returns false or all have been seen.
+  /// Calls `body` with the slots that may be culled, from the coldest on, until it returns false or
+  /// all have been seen.
   func walkColdestFirst(_ body: (UInt32) -> Bool) {
-    for segment in [probation, protected] {
-      var slot = segment.coldest
-      while slot != SlotTable.none {
-        guard body(slot) else { return }
-        let previous = table.previous(of: slot) & ~Self.protectedMark
-        slot = previous == Self.end ? SlotTable.none : previous
+    if walk(.probation, body) { _ = walk(.protected, body) }
+  }
+
+  /// Calls `body` with every slot, pinned ones last.
+  func walkAll(_ body: (UInt32) -> Void) {
+    for segment in [Segment.probation, .protected, .pinned] {
+      _ = walk(segment) { slot in
+        body(slot)
+        return true
       }
     }
   }
 
+  private func walk(_ segment: Segment, _ body: (UInt32) -> Bool) -> Bool {
+    var slot = chains[segment.rawValue].coldest
+    while slot != Self.end {
+      guard body(slot) else { return false }
+      slot = hotter(than: slot)
+    }
+    return true
+  }
+
+  private func hotter(than slot: UInt32) -> UInt32 { table.previous(of: slot) & Self.end }
+
   private mutating func demoteOverflow() {
-    while protected.count > protectedCountMax {
-      let coldest = protected.coldest
-      Self.unlink(coldest, from: &protected, table)
-      Self.push(coldest, onto: &probation, mark: 0, table)
+    while chains[Segment.protected.rawValue].count > protectedCountMax {
+      let coldest = chains[Segment.protected.rawValue].coldest
+      remove(coldest)
+      push(coldest, onto: .probation)
     }
   }
 
-  private static func push(
-    _ slot: UInt32, onto segment: inout Segment, mark: UInt32, _ table: SlotTable
-  ) {
-    table.setPrevious(end | mark, of: slot)
-    table.setNext(segment.hottest, of: slot)
-    if segment.hottest == SlotTable.none {
-      segment.coldest = slot
+  private mutating func push(_ slot: UInt32, onto segment: Segment) {
+    let hottest = chains[segment.rawValue].hottest
+    link(slot, behind: Self.end, in: segment)
+    table.setNext(hottest, of: slot)
+    if hottest == Self.end {
+      chains[segment.rawValue].coldest = slot
     } else {
-      table.setPrevious(slot | mark, of: segment.hottest)
+      link(hottest, behind: slot, in: segment)
     }
-    segment.hottest = slot
-    segment.count += 1
+    chains[segment.rawValue].hottest = slot
+    chains[segment.rawValue].count += 1
   }
 
-  private static func unlink(_ slot: UInt32, from segment: inout Segment, _ table: SlotTable) {
-    let mark = table.previous(of: slot) & protectedMark
-    let previous = table.previous(of: slot) & ~protectedMark
-    let next = table.next(of: slot)
-    if previous == end { segment.hottest = next } else { table.setNext(next, of: previous) }
-    if next == SlotTable.none {
-      segment.coldest = previous == end ? SlotTable.none : previous
-    } else {
-      table.setPrevious(previous | mark, of: next)
-    }
-    segment.count -= 1
+  private func link(_ slot: UInt32, behind previous: UInt32, in segment: Segment) {
+    table.setPrevious(previous | UInt32(segment.rawValue) << Self.segmentShift, of: slot)
   }
+
+  private static func protectedCountMax(of slotCount: Int) -> Int { max(1, slotCount * 4 / 5) }
 }

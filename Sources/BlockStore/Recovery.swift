@@ -29,7 +29,7 @@ struct Recovery {
     let incarnations = try loadObjects(&numbers, &dropped)
     var sequences = [UInt64](repeating: 0, count: slotCount)
     try index.scanSlots { slot, record in
-      if let record, record.flags.contains(.free), slot < slotCount { return }
+      if let record, record.flags.contains(.free) { return }
       guard slot < slotCount, let record, let owner = owner(of: record, in: incarnations) else {
         dropped.slots.append((slot, nil))
         return
@@ -80,6 +80,7 @@ struct Recovery {
       }
       incarnations[id] = core.objects.insert(objectID: id, record: record)
     }
+    try index.scanPins { id, blocks in incarnations[id]?.pins = blocks }
     numbers.lastObjectID = lastID
     dropped.objects = damaged.map { ($0, nil) }
     return incarnations
@@ -117,7 +118,7 @@ struct Recovery {
 
   /// The live slots as the hints have them, and what they do not know, by age, as colder.
   private func order(_ sequences: [UInt64], _ hints: [RecencyFile.Entry]) -> RecencyList {
-    var recency = RecencyList(table: core.table)
+    var recency = RecencyList(table: core.table, slotCount: sequences.count)
     var isHinted = [Bool](repeating: false, count: sequences.count)
     var usable: [RecencyFile.Entry] = []
     for entry in hints {
@@ -128,10 +129,11 @@ struct Recovery {
     }
     let unknown = (0..<sequences.count).filter { sequences[$0] > 0 && !isHinted[$0] }
     for slot in unknown.sorted(by: { sequences[$0] < sequences[$1] }) {
-      recency.insert(UInt32(slot))
+      recency.insert(UInt32(slot), in: core.isPinned(UInt32(slot)) ? .pinned : .probation)
     }
     for entry in usable {
-      recency.insert(entry.slot, protected: entry.isProtected)
+      let segment: RecencyList.Segment = entry.isProtected ? .protected : .probation
+      recency.insert(entry.slot, in: core.isPinned(entry.slot) ? .pinned : segment)
       core.table.setLastUse(entry.lastUse, of: entry.slot)
     }
     return recency

@@ -6,7 +6,8 @@ extension CommitWriter {
   /// Returns a slot whose record is cleared, and which no reader can find or hold.
   func makeFree(_ slot: UInt32) {
     core.table.setState(.free, of: slot)
-    free.insert(slot)
+    // Beyond the ceiling the cache is shrinking: the slot is on its way out.
+    if slot < slotCeiling { free.insert(slot) }
   }
 
   func makeBad(_ slot: UInt32) {

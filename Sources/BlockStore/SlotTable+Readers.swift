@@ -18,14 +18,14 @@ extension SlotTable {
     let place = place(handle, block)
     locks.lock(place.shard)
     defer { locks.unlock(place.shard) }
-    guard let cell = find(handle, block, place) else { return nil }
-    let slot = unsafe cells[cell]
-    guard unsafe slots[Int(slot)].pins < UInt8.max else { return nil }
-    unsafe slots[Int(slot)].pins += 1
+    guard let slot = find(handle, block, place)?.slot, slots[slot].pins < UInt8.max else {
+      return nil
+    }
+    slots[slot].pins += 1
     if let now { noteUse(of: slot, shard: place.shard, now: now) }
     return Pin(
-      slot: slot, checksum: unsafe slots[Int(slot)].checksum, shard: place.shard,
-      handle: handle, block: block)
+      slot: slot, checksum: slots[slot].checksum, shard: place.shard, handle: handle,
+      block: block)
   }
 
   /// Lets go of a slot; with `keeping` false it leaves the table, for its bytes are not right.
@@ -34,15 +34,14 @@ extension SlotTable {
   func unpin(_ pin: Pin, keeping: Bool) -> Bool {
     locks.lock(pin.shard)
     defer { locks.unlock(pin.shard) }
-    let index = Int(pin.slot)
-    unsafe slots[index].pins -= 1
-    guard !keeping, unsafe slots[index].state == .live else { return false }
+    slots[pin.slot].pins -= 1
+    guard !keeping, slots[pin.slot].state == .live else { return false }
     let place = place(pin.handle, pin.block)
-    guard let cell = find(pin.handle, pin.block, place), unsafe cells[cell] == pin.slot else {
+    guard let found = find(pin.handle, pin.block, place), found.slot == pin.slot else {
       return false
     }
-    removeCell(cell, place.shard)
-    unsafe slots[index].state = .quarantined
+    removeCell(found.cell, place.shard)
+    slots[pin.slot].state = .quarantined
     return true
   }
 
@@ -51,17 +50,15 @@ extension SlotTable {
     let place = place(handle, block)
     locks.lock(place.shard)
     defer { locks.unlock(place.shard) }
-    guard let cell = find(handle, block, place) else { return }
-    noteUse(of: unsafe cells[cell], shard: place.shard, now: now)
+    guard let slot = find(handle, block, place)?.slot else { return }
+    noteUse(of: slot, shard: place.shard, now: now)
   }
 
   /// Queues the use for the recency list, unless one of the same 1/64 of a turnover has been: a hit
   /// costs the list nothing, and order that stale costs the cache nothing.
   private func noteUse(of slot: UInt32, shard: Int, now: UInt32) {
-    let index = Int(slot)
-    let time = clock.load(ordering: .relaxed)
-    let stamp = UInt16(truncatingIfNeeded: time >> clockShift)  // wraps by design
-    guard unsafe slots[index].stamp != stamp, unsafe !slots[index].isQueued else { return }
+    let stamp = stamp(at: clock.load(ordering: .relaxed))
+    guard slots[slot].stamp != stamp, !slots[slot].isQueued else { return }
     let count = unsafe shards[shard].queuedCount
     guard count < Self.queueLength else {
       isQueueFull.store(true, ordering: .relaxed)
@@ -69,9 +66,14 @@ extension SlotTable {
     }
     unsafe queues[shard * Self.queueLength + count] = slot
     unsafe shards[shard].queuedCount = count + 1
-    unsafe slots[index].isQueued = true
-    unsafe slots[index].stamp = stamp
-    unsafe slots[index].lastUse = now
+    slots[slot].isQueued = true
+    slots[slot].stamp = stamp
+    slots[slot].lastUse = now
     clock.wrappingAdd(1, ordering: .relaxed)
+  }
+
+  /// The part of the use clock that a slot keeps.
+  func stamp(at time: UInt32) -> UInt16 {
+    UInt16(truncatingIfNeeded: time >> clockShift.load(ordering: .relaxed))  // wraps by design
   }
 }

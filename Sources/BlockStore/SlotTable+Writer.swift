@@ -10,46 +10,40 @@ extension SlotTable {
     let place = place(handle, block)
     locks.lock(place.shard)
     defer { locks.unlock(place.shard) }
-    let index = Int(slot)
     let existing = find(handle, block, place)
-    if existing == nil,
-      unsafe shards[place.shard].entryCount >= shardCellCount - shardCellCount / 8
-    {
+    let shard = unsafe shards[place.shard]
+    if existing == nil, shard.entryCount >= shard.cellCount - shard.cellCount / 8 {
       return .refused
     }
     let time = clock.wrappingAdd(1, ordering: .relaxed).newValue
-    unsafe slots[index].handle = handle
-    unsafe slots[index].block = block
-    unsafe slots[index].checksum = checksum
-    unsafe slots[index].lastUse = lastUse
-    unsafe slots[index].stamp = UInt16(truncatingIfNeeded: time >> clockShift)  // wraps by design
-    unsafe slots[index].isQueued = false
-    unsafe slots[index].state = .live
+    slots[slot].handle = handle
+    slots[slot].block = block
+    slots[slot].checksum = checksum
+    slots[slot].lastUse = lastUse
+    slots[slot].stamp = stamp(at: time)
+    slots[slot].isQueued = false
+    slots[slot].state = .live
     if let existing {
-      let old = unsafe cells[existing]
-      unsafe slots[Int(old)].state = .quarantined
-      unsafe cells[existing] = slot
-      return .replaced(old)
+      slots[existing.slot].state = .quarantined
+      unsafe shard.cells[existing.cell] = slot + 1
+      return .replaced(existing.slot)
     }
-    var cell = place.home
-    while unsafe cells[cell] != Self.none { cell = after(cell, place.shard) }
-    unsafe cells[cell] = slot
+    unsafe shard.cells[emptyCell(for: place)] = slot + 1
     unsafe shards[place.shard].entryCount += 1
     return .added
   }
 
   /// Writer: takes a live slot that nobody holds out of the table; false when it is otherwise.
   func withdraw(_ slot: UInt32) -> Bool {
-    let index = Int(slot)
     let (handle, block) = key(of: slot)
     let place = place(handle, block)
     locks.lock(place.shard)
     defer { locks.unlock(place.shard) }
-    guard unsafe slots[index].state == .live, unsafe slots[index].pins == 0,
-      let cell = find(handle, block, place), unsafe cells[cell] == slot
+    guard slots[slot].state == .live, slots[slot].pins == 0,
+      let found = find(handle, block, place), found.slot == slot
     else { return false }
-    removeCell(cell, place.shard)
-    unsafe slots[index].state = .quarantined
+    removeCell(found.cell, place.shard)
+    slots[slot].state = .quarantined
     return true
   }
 
@@ -58,17 +52,17 @@ extension SlotTable {
     let place = place(handle, block)
     locks.lock(place.shard)
     defer { locks.unlock(place.shard) }
-    return find(handle, block, place).map { cell in unsafe cells[cell] }
+    return find(handle, block, place)?.slot
   }
 
   /// Writer: which block the slot holds, or held last.
   func key(of slot: UInt32) -> (handle: UInt32, block: UInt32) {
-    unsafe (slots[Int(slot)].handle, slots[Int(slot)].block)
+    (slots[slot].handle, slots[slot].block)
   }
 
   /// Writer: the checksum of the slot's block.
   func checksum(of slot: UInt32) -> UInt64 {
-    unsafe slots[Int(slot)].checksum
+    slots[slot].checksum
   }
 
   /// Writer: the slot's state, pins and last use at this moment.
@@ -77,7 +71,7 @@ extension SlotTable {
     let shard = place(handle, block).shard
     locks.lock(shard)
     defer { locks.unlock(shard) }
-    let slot = unsafe slots[Int(slot)]
+    let slot = slots[slot]
     return (slot.state, Int(slot.pins), slot.lastUse)
   }
 
@@ -87,7 +81,7 @@ extension SlotTable {
     let shard = place(handle, block).shard
     locks.lock(shard)
     defer { locks.unlock(shard) }
-    unsafe slots[Int(slot)].state = state
+    slots[slot].state = state
   }
 
   /// Writer: sets the last use of a slot, as remembered from before.
@@ -96,7 +90,7 @@ extension SlotTable {
     let shard = place(handle, block).shard
     locks.lock(shard)
     defer { locks.unlock(shard) }
-    unsafe slots[Int(slot)].lastUse = seconds
+    slots[slot].lastUse = seconds
   }
 
   /// Writer: calls `body` with every live slot used since the last call, in order within a shard.
@@ -114,8 +108,8 @@ extension SlotTable {
         // a use of the old block says nothing about the new one.
         let (handle, block) = key(of: slot)
         guard place(handle, block).shard == shard else { continue }
-        unsafe slots[Int(slot)].isQueued = false
-        if unsafe slots[Int(slot)].state == .live { used.append(slot) }
+        slots[slot].isQueued = false
+        if slots[slot].state == .live { used.append(slot) }
       }
       unsafe shards[shard].queuedCount = 0
       locks.unlock(shard)
@@ -124,16 +118,14 @@ extension SlotTable {
   }
 
   /// Writer: the slot's neighbour towards the hot end of its list, with the list's mark on top.
-  func previous(of slot: UInt32) -> UInt32 { unsafe links[2 * Int(slot)] }
+  func previous(of slot: UInt32) -> UInt32 { slots[links: slot].previous }
 
   /// Writer: the slot's neighbour towards the cold end of its list.
-  func next(of slot: UInt32) -> UInt32 { unsafe links[2 * Int(slot) + 1] }
+  func next(of slot: UInt32) -> UInt32 { slots[links: slot].next }
 
   /// Writer: see ``previous(of:)``.
-  func setPrevious(_ previous: UInt32, of slot: UInt32) {
-    unsafe links[2 * Int(slot)] = previous
-  }
+  func setPrevious(_ previous: UInt32, of slot: UInt32) { slots[links: slot].previous = previous }
 
   /// Writer: see ``next(of:)``.
-  func setNext(_ next: UInt32, of slot: UInt32) { unsafe links[2 * Int(slot) + 1] = next }
+  func setNext(_ next: UInt32, of slot: UInt32) { slots[links: slot].next = next }
 }

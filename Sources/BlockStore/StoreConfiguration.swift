@@ -80,6 +80,11 @@ struct Geometry: Hashable, Sendable {
     return (spare + 2 * records).roundedUp(toMultipleOf: 64 << 10)
   }
 
+  /// Blocks of an object of `byteCount` bytes, as many as can be numbered.
+  func blockCount(of byteCount: UInt64) -> UInt32 {
+    UInt32(clamping: byteCount.dividedRoundingUp(by: UInt64(blockByteCount)))
+  }
+
   /// The bytes of block `index` of an object of `byteCount` bytes; nil beyond its end.
   func validByteCount(ofBlock index: UInt32, in byteCount: UInt64) -> Int? {
     let start = UInt64(index) << UInt64(blockSizeBits)

@@ -5,7 +5,8 @@ internal import Synchronization
 /// What the threads that read and fill share with the one that writes.
 final class StoreCore: Sendable {
   let directory: String
-  let geometry: Geometry
+  private let blockSizeBits: UInt8
+  private let slotCount: Atomic<Int>
   let file: DataFile
   let table: SlotTable
   let objects = ObjectTable()
@@ -20,20 +21,38 @@ final class StoreCore: Sendable {
   let isWithdrawn = Atomic<Bool>(false)
   /// Set while there is no room that culling could make, by the writer.
   let isRefusing = Atomic<Bool>(false)
+  /// Set while the number of slots is being changed.
+  let isResizing = Atomic<Bool>(false)
   /// Fills before this monotonic time are dropped: the disk or the index was full a moment ago.
   let noSpaceUntil = Atomic<UInt64>(0)
 
-  init(directory: String, geometry: Geometry, file: DataFile) {
+  init(directory: String, geometry: Geometry, file: DataFile, table: SlotTable) {
     self.directory = directory
-    self.geometry = geometry
+    blockSizeBits = geometry.blockSizeBits
+    slotCount = Atomic(geometry.slotCount)
     self.file = file
-    table = SlotTable(slotCount: geometry.slotCount)
-    // A batch of a small cache must not push most of it out.
-    let batchCount = min(
-      256, max(1, (16 << 20) / geometry.blockByteCount), max(1, geometry.slotCount / 8))
-    let pendingByteCount = min(
-      64 << 20, max(2 * batchCount * geometry.blockByteCount, Int(geometry.capacityByteCount / 4)))
-    queue = FillQueue(batchCountMax: batchCount, byteCountMax: pendingByteCount)
+    self.table = table
+    queue = FillQueue(geometry)
+  }
+
+  /// The cache's shape; the number of slots changes when it is resized.
+  var geometry: Geometry {
+    Geometry(blockSizeBits: blockSizeBits, slotCount: slotCount.load(ordering: .relaxed))
+  }
+
+  /// For the writer thread, which has seen to everything that more or fewer slots need.
+  func setSlotCount(_ count: Int) {
+    slotCount.store(count, ordering: .relaxed)
+    queue.resize(to: geometry)
+  }
+
+  /// The directory of the index.
+  var indexPath: String { "\(directory)/index" }
+
+  /// Whether the block in a live slot is one that culling leaves; for the writer thread.
+  func isPinned(_ slot: UInt32) -> Bool {
+    let (handle, block) = table.key(of: slot)
+    return objects.incarnation(handle: handle)?.pins.contains(block) ?? false
   }
 
   /// Seconds since 1970, as slots and objects note their uses.
@@ -62,6 +81,22 @@ final class StoreCore: Sendable {
       pin, incarnation: incarnation, block: block, validByteCount: validByteCount, into: &target)
     release(pin, keeping: isRight)
     return isRight
+  }
+
+  /// A cached block as if it were filled again; nil when it cannot be read.
+  func copy(ofBlock block: UInt32, in incarnation: Incarnation) -> PendingBlock? {
+    guard let byteCount = geometry.validByteCount(ofBlock: block, in: incarnation.byteCount),
+      let pin = table.pin(handle: incarnation.handle, block: block, now: nil)
+    else { return nil }
+    var buffer = AlignedBuffer(byteCount: geometry.blockByteCount)
+    var bytes = buffer.mutableBytes
+    let isRight = readSlot(
+      pin, incarnation: incarnation, block: block, validByteCount: byteCount, into: &bytes)
+    release(pin, keeping: isRight)
+    guard isRight else { return nil }
+    return PendingBlock(
+      incarnation: incarnation, block: block, copying: bytes.bytes.extracting(0..<byteCount),
+      slotByteCount: geometry.blockByteCount)
   }
 
   /// Reads and checks the bytes of a slot that the caller holds.

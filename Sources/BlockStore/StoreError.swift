@@ -16,7 +16,9 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case io
     /// The files are not a cache of ours.
     case corrupt
-    /// No room on the filesystem.
+    /// No such object.
+    case notFound
+    /// No room on the filesystem, or in the cache for what must have some.
     case noSpace
     /// The store is closed, or has given up after an error in its index.
     case closed

@@ -197,14 +197,7 @@ struct StoreOpening {
     }
     do throws(SystemError) {
       let data = try FileDescriptor(opening: "\(indexPath)/data.mdb", [.readWrite, .noFollow])
-      if let range = ByteRange(offset: 0, byteCount: UInt64(geometry.indexByteCount)) {
-        do throws(SystemError) {
-          try data.allocate(range)
-        } catch {
-          // Where it is not supported, a full disk shows as a failed commit, as on any other day.
-          if error.errno != .notSupported { throw error }
-        }
-      }
+      try data.reserve(byteCount: UInt64(geometry.indexByteCount))
       try data.sync()
       try Paths.syncDirectory(indexPath)
       try Paths.syncDirectory(directory)
@@ -217,7 +210,9 @@ struct StoreOpening {
   private mutating func recover(
     _ file: DataFile, _ header: StoreHeader, _ index: BlockIndex, hints: [RecencyFile.Entry]
   ) -> (StoreCore, CommitWriter)? {
-    let core = StoreCore(directory: directory, geometry: header.geometry, file: file)
+    guard let table = SlotTable(slotCount: header.geometry.slotCount) else { return nil }
+    let core = StoreCore(
+      directory: directory, geometry: header.geometry, file: file, table: table)
     do throws(LMDBError) {
       let outcome = try Recovery(core: core, index: index, header: header).run(hints: hints)
       report.blockCount = outcome.blockCount

@@ -16,6 +16,8 @@ package struct ObjectDescription: Equatable, Sendable {
   /// Bytes of the object that are on disk.
   package let cachedByteCount: UInt64
   package let blockCount: Int
+  /// Blocks that culling leaves, cached or not.
+  package let pinnedBlockCount: Int
   /// Seconds since 1970.
   package let lastUse: UInt64
   /// Whether somebody has it bound.
@@ -61,6 +63,15 @@ package struct CullReport: Equatable, Sendable {
   package var isDryRun: Bool
 }
 
+/// What pins keep from culling, after a change of an object's.
+package struct PinReport: Equatable, Sendable {
+  /// Blocks of the object, cached or not.
+  package var blockCount: Int
+  /// Blocks of all objects.
+  package var totalBlockCount: Int
+  package var allowedBlockCount: Int
+}
+
 /// What a verification found.
 package struct VerifyReport: Equatable, Sendable {
   /// Blocks read back.
@@ -85,6 +96,8 @@ package struct StoreStatus: Equatable, Sendable {
     /// Given up but not yet writable: a reader still looks, or the index is being told.
     package var quarantined = 0
     package var bad = 0
+    /// Of the used ones, those that culling leaves.
+    package var pinned = 0
   }
 
   /// The index on disk.

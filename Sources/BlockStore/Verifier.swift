@@ -78,9 +78,8 @@ extension CommitWriter {
       return report
     }
     var unknown: [UInt32] = []
-    recency.walkColdestFirst { slot in
+    recency.walkAll { slot in
       if !isConfirmed[Int(slot)] { unknown.append(slot) }
-      return true
     }
     for slot in unknown {
       report.indexFaults.append("slot \(slot): the index does not know its block")

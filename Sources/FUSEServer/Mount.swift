@@ -19,15 +19,40 @@ package struct Mount: Equatable, Sendable {
     try all().filter { $0.type == culletType }
   }
 
-  /// Whether somebody serves the mount; a dead one is only good for unmounting.
-  ///
-  /// Asks the server, and so waits for it.
-  package var isServed: Bool {
+  /// Whether somebody serves a mount.
+  package enum State: String, Sendable {
+    case live
+    /// Nobody does: only good for unmounting.
+    case dead
+    /// The server has been asked and says nothing.
+    case silent
+  }
+
+  /// How long ``state`` waits for the server.
+  private static let patienceNanoseconds: UInt64 = 2_000_000_000
+
+  /// Whether somebody serves the mount, which is asked; returns within two seconds or so.
+  package var state: State {
+    let answer = Lock(State?.none)
+    do throws(SystemError) {
+      // A thread of its own: nothing but the server's answer, or the end of this process, wakes it.
+      _ = try Thread(name: "probe") { [directory] in
+        let state = Self.probe(directory)
+        answer.withLock { $0 = state }
+        answer.signalAll()
+      }
+    } catch {
+      return .silent
+    }
+    return answer.wait(until: MonotonicClock.now + Self.patienceNanoseconds) { $0 } ?? .silent
+  }
+
+  private static func probe(_ directory: String) -> State {
     do throws(SystemError) {
       try MountCalls.probe(directory)
-      return true
+      return .live
     } catch {
-      return error.errno != .notConnected && error.errno != .connectionAborted
+      return error.errno == .notConnected || error.errno == .connectionAborted ? .dead : .live
     }
   }
 

@@ -88,6 +88,11 @@ package final class Environment: Sendable {
     return unsafe info.me_mapsize
   }
 
+  /// Sets the most bytes that the index file can hold; no transaction of this process may be open.
+  package func setMapByteCount(_ byteCount: Int) throws(LMDBError) {
+    try LMDBError.check(unsafe mdb_env_set_mapsize(handle, byteCount), "mdb_env_set_mapsize")
+  }
+
   /// The bytes of a page, the unit of ``TableSize/pageCount``.
   package var pageByteCount: Int {
     var size = MDB_stat()

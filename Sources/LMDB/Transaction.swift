@@ -91,6 +91,12 @@ package struct Transaction: ~Copyable {
     return true
   }
 
+  /// ``delete(_:in:)`` for a table of 4-byte integer keys.
+  @discardableResult
+  package mutating func delete(_ key: UInt32, in table: Table) throws(LMDBError) -> Bool {
+    try delete(nativeKey(key).rawSpan, in: table)
+  }
+
   /// ``delete(_:in:)`` for a table of 8-byte integer keys.
   @discardableResult
   package mutating func delete(_ key: UInt64, in table: Table) throws(LMDBError) -> Bool {

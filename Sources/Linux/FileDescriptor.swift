@@ -174,6 +174,17 @@ extension FileDescriptor {
     }
   }
 
+  /// Reserves the first `byteCount` bytes as ``allocate(_:)`` does, where the filesystem can.
+  ///
+  /// Where it cannot, a full disk shows as a failed write, as on any other day.
+  package func reserve(byteCount: UInt64) throws(SystemError) {
+    guard let range = ByteRange(offset: 0, byteCount: byteCount) else { return }
+    do throws(SystemError) {
+      try allocate(range)
+    } catch {
+      if error.errno != .notSupported { throw error }
+    }
+  }
 }
 
 extension FileDescriptor {

@@ -43,6 +43,17 @@ package enum UnixSocket {
     _ = shutdown(socket.rawValue, Int32(SHUT_RDWR))
   }
 
+  /// Makes a wait for the peer's bytes fail with EAGAIN after `milliseconds`; 0 waits for ever.
+  package static func setReceiveTimeout(
+    _ milliseconds: Int, of socket: borrowing FileDescriptor
+  ) throws(SystemError) {
+    var time = timeval(
+      tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+    let status = unsafe setsockopt(
+      socket.rawValue, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    guard status == 0 else { throw SystemError(call: "setsockopt", errno: .current) }
+  }
+
   /// As many clients may wait to be accepted; more than any host runs at once.
   private static let backlog: Int32 = 64
 

@@ -108,7 +108,7 @@ package final class CacheAccess: Sendable {
   private func open(courtesyEnd: UInt64) throws(Failure) -> Opened {
     let deadline = MonotonicClock.now + Self.patienceNanoseconds
     while true {
-      if let client = ControlClient(directory: directory) { return .client(client) }
+      if let client = try ControlClient(directory: directory) { return .client(client) }
       do throws(Failure) {
         if MonotonicClock.now < courtesyEnd {
           throw Failure(.tryAgain, "the cache is being handed over")

@@ -21,6 +21,10 @@ package protocol CacheService: Sendable {
   func verify(repair: Bool) throws(Failure) -> VerifyOutcome
   /// Drops the blocks of `source` and, unless `keepingObject`, the object itself.
   func drop(_ source: String, keepingObject: Bool) throws(Failure)
+  /// Keeps blocks from culling, or lets them be culled again.
+  func pin(_ request: PinRequest) throws(Failure) -> PinOutcome
+  /// Grows or shrinks the cache.
+  func resize(to byteCount: UInt64) throws(Failure)
   func setLimits(_ limits: CacheStatusReport.Limits) throws(Failure)
 
   /// The bytes of a remote image, through the cache.

@@ -8,9 +8,9 @@ package struct CalendarTime: Sendable {
 
   /// `2026-11-21T09:00:00Z`: RFC 3339 to the second.
   package var rfc3339: String {
-    let second: Int64 = 1_000_000_000
     // Floor division: times before 1970 belong to the second they follow.
-    let total = (nanosecondsSinceEpoch - (nanosecondsSinceEpoch < 0 ? second - 1 : 0)) / second
+    let (second, rest) = nanosecondsSinceEpoch.quotientAndRemainder(dividingBy: 1_000_000_000)
+    let total = rest < 0 ? second - 1 : second
     let days = (total - (total < 0 ? 86_399 : 0)) / 86_400
     let ofDay = total - days * 86_400
     let (year, month, day) = Self.date(daysSinceEpoch: days)

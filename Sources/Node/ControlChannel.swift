@@ -20,6 +20,15 @@ final class ControlChannel: Sendable {
     UnixSocket.shutDownReading(socket)
   }
 
+  /// Sets how long ``receive(_:)`` waits for the peer; nil for ever.
+  func setPatience(milliseconds: Int?) throws(Failure) {
+    do throws(SystemError) {
+      try UnixSocket.setReceiveTimeout(milliseconds ?? 0, of: socket)
+    } catch {
+      throw Failure(error)
+    }
+  }
+
   /// Ends both directions; whoever blocks here fails.
   func shutDown() {
     UnixSocket.shutDown(socket)
@@ -87,7 +96,9 @@ final class ControlChannel: Sendable {
 
   static func lost(_ error: SystemError?) -> Failure {
     let cause = error.map { ": \($0)" } ?? ""
-    return Failure(
+    var failure = Failure(
       .tryAgain, "lost the connection to the cache's owner, try again\(cause)", isOwnerLost: true)
+    failure.isSilence = error?.errno == .tryAgain
+    return failure
   }
 }

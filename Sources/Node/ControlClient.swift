@@ -9,11 +9,28 @@ package final class ControlClient: CacheService {
   private let socketPath: String
   private let channel: Lock<ControlChannel>
 
+  /// How long an owner has to say anything at all.
+  private static let patienceMilliseconds = 5000
+
   /// Connects to the owner of the cache at `directory`; nil when nobody listens there.
-  init?(directory: CacheDirectory) {
+  ///
+  /// Throws `.tryAgain` when somebody does but does not answer: a stopped process, for one.
+  init?(directory: CacheDirectory) throws(Failure) {
     socketPath = directory.socketPath
     guard let socket = try? UnixSocket.connect(to: socketPath) else { return nil }
-    channel = Lock(ControlChannel(socket))
+    let channel = ControlChannel(socket)
+    try channel.setPatience(milliseconds: Self.patienceMilliseconds)
+    do throws(Failure) {
+      _ = try Self.ask(.isResident, on: channel)
+    } catch {
+      // An owner that ends right now resets the connection; only silence is strange.
+      guard error.isSilence else { return nil }
+      throw Failure(
+        .tryAgain,
+        "the owner of the cache in \(directory.path) does not answer; is the process stopped?")
+    }
+    try channel.setPatience(milliseconds: nil)
+    self.channel = Lock(channel)
   }
 
   package func isResident() throws(Failure) -> Bool {
@@ -51,6 +68,15 @@ package final class ControlClient: CacheService {
 
   package func setLimits(_ limits: CacheStatusReport.Limits) throws(Failure) {
     _ = try ask(.setLimits(limits))
+  }
+
+  package func pin(_ request: PinRequest) throws(Failure) -> PinOutcome {
+    guard case .pin(let outcome) = try ask(.pin(request)) else { throw Self.confused }
+    return outcome
+  }
+
+  package func resize(to byteCount: UInt64) throws(Failure) {
+    _ = try ask(.resize(byteCount: byteCount))
   }
 
   package func open(_ source: String) throws(Failure) -> OpenedImage {

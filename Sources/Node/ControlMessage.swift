@@ -11,6 +11,8 @@ enum ControlRequest: Codable, Sendable {
   case verify(repair: Bool)
   case drop(source: String, keepingObject: Bool)
   case setLimits(CacheStatusReport.Limits)
+  case pin(PinRequest)
+  case resize(byteCount: UInt64)
   case open(source: String)
   /// Bytes of an image opened on this connection.
   case read(handle: Int, offset: UInt64, byteCount: Int)
@@ -28,6 +30,7 @@ enum ControlReply: Codable, Sendable {
   case objects([ObjectReport])
   case cull(CullOutcome)
   case verify(VerifyOutcome)
+  case pin(PinOutcome)
   case opened(handle: Int, byteCount: UInt64, coherency: [UInt8])
   /// As many bytes follow the message.
   case bytes(byteCount: Int)

@@ -145,6 +145,8 @@ final class ControlServer: Sendable {
       case .drop(let source, let keepingObject):
         try service.drop(source, keepingObject: keepingObject)
       case .setLimits(let limits): try service.setLimits(limits)
+      case .pin(let request): return .pin(try service.pin(request))
+      case .resize(let byteCount): try service.resize(to: byteCount)
       case .open(let source):
         let image = try service.open(source)
         images.append(image.source)

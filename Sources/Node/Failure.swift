@@ -27,6 +27,8 @@ package struct Failure: Error, Codable, Equatable, Sendable {
   package let message: String
   /// Whether the owner of the cache went away before it answered, so that asking anew may help.
   let isOwnerLost: Bool
+  /// Whether that was because it said nothing in time.
+  var isSilence = false
 
   package init(_ status: ExitStatus, _ message: String) {
     self.init(status, message, isOwnerLost: false)
@@ -49,6 +51,7 @@ extension Failure {
       case .badConfiguration: .badConfiguration
       case .io, .noSpace, .closed: .ioError
       case .corrupt: .badData
+      case .notFound: .noInput
       }
     self.init(status, error.message)
   }

@@ -31,7 +31,7 @@ package struct MountLauncher: Sendable {
         return .owned(try Node(owning: directory, role: .resident, log: log))
       } catch {
         guard error.status == .tryAgain else { throw error }
-        if let client = ControlClient(directory: directory) {
+        if let client = try ControlClient(directory: directory) {
           if (try? client.isResident()) == true { return .served(client) }
           try? client.handOver()
         }
@@ -62,7 +62,7 @@ package struct MountLauncher: Sendable {
 
   /// Has the resident owner mount; false when there is none, or it went away meanwhile.
   private func mountThroughOwner() throws(Failure) -> Bool {
-    guard let client = ControlClient(directory: cache) else { return false }
+    guard let client = try ControlClient(directory: cache) else { return false }
     do throws(Failure) {
       guard try client.isResident() else { return false }
       try client.mount(request)

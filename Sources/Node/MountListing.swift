@@ -4,14 +4,16 @@ internal import FUSEServer
 package enum MountListing {
   /// The mounts that `cache`'s owner serves, then others that the kernel knows.
   package static func all(cache: CacheDirectory) throws(Failure) -> [MountReport] {
-    var reports = try ControlClient(directory: cache)?.mounts() ?? []
+    // An owner that does not answer must not hide what the kernel knows.
+    let client = try? ControlClient(directory: cache)
+    var reports = try client?.mounts() ?? []
     let served = Set(reports.map(\.directory))
     do throws(FUSEError) {
       for entry in try Mount.list() where !served.contains(entry.directory) {
         reports.append(
           MountReport(
             source: entry.source, directory: entry.directory, driver: "fuse", pid: nil,
-            since: nil, state: entry.isServed ? "live" : "dead"))
+            since: nil, state: entry.state.rawValue))
       }
     } catch {
       throw Failure(error)

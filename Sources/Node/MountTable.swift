@@ -64,7 +64,7 @@ final class MountTable: Sendable {
     let session: Session
     do throws(FUSEError) {
       // What a killed owner left on the directory would only be in the way.
-      for dead in try Mount.list() where dead.directory == directory && !dead.isServed {
+      for dead in try Mount.list() where dead.directory == directory && dead.state == .dead {
         try Mount.unmount(directory, lazy: true)
       }
       let device = try Mount.attach(source: source, on: directory)

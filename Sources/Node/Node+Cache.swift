@@ -1,4 +1,5 @@
 internal import BlockStore
+internal import Bytes
 internal import Linux
 internal import Origins
 internal import ReadPath
@@ -15,7 +16,8 @@ extension Node {
       usedBytes: status.usedByteCount,
       blocks: .init(
         total: status.blocks.total, used: status.blocks.used, free: status.blocks.free,
-        quarantined: status.blocks.quarantined, bad: status.blocks.bad, pinned: 0),
+        quarantined: status.blocks.quarantined, bad: status.blocks.bad, pinned: status.blocks.pinned
+      ),
       objects: status.objectCount, limits: .init(status.limits),
       index: .init(bytes: status.index.byteCount, mapBytes: status.index.mapByteCount),
       owner: owner,
@@ -23,7 +25,9 @@ extension Node {
         hits: status.disk.hits, misses: status.disk.misses,
         filledBlocks: status.disk.filledBlocks, culledBlocks: status.disk.culledBlocks,
         checksumFailures: status.disk.checksumFailures, commits: status.disk.commits,
-        dataSyncs: status.disk.dataSyncs),
+        dataSyncs: status.disk.dataSyncs, droppedFills: status.disk.droppedFills,
+        refusedFills: status.disk.refusedFills, writeErrors: status.disk.writeErrors,
+        readErrors: status.disk.readErrors),
       origin: origin,
       memory: .init(
         budgetBytes: memory.budgetByteCount, residentBytes: memory.residentByteCount,
@@ -39,7 +43,7 @@ extension Node {
         lastUse: CalendarTime(
           nanosecondsSinceEpoch: Int64(clamping: object.lastUse) &* 1_000_000_000
         ).rfc3339,
-        pinned: false,
+        pinned: object.pinnedBlockCount > 0, pinnedBlocks: object.pinnedBlockCount,
         coherency: .init(etag: version?.entityTag, lastModified: version?.lastModified))
     }
   }
@@ -74,6 +78,37 @@ extension Node {
     forgetBlocks(of: String(decoding: key, as: UTF8.self))
     guard keepingObject ? store.invalidate(key: key) : store.remove(key: key) else {
       throw Self.unknown(source)
+    }
+  }
+
+  package func pin(_ request: PinRequest) throws(Failure) -> PinOutcome {
+    let key = try key(of: request.source)
+    guard store.find(key: key) != nil else { throw Self.unknown(request.source) }
+    let size = UInt64(store.blockByteCount)
+    let blocks = request.ranges.map { ranges in
+      PinnedBlocks(
+        ranges: ranges.map { range in
+          let first = UInt32(clamping: range.lowerBound / size)
+          return first..<max(first, UInt32(clamping: range.upperBound.dividedRoundingUp(by: size)))
+        })
+    }
+    do throws(StoreError) {
+      let report =
+        request.isPinning
+        ? try store.pin(key: key, blocks ?? .whole) : try store.unpin(key: key, blocks ?? .whole)
+      return PinOutcome(
+        source: String(decoding: key, as: UTF8.self), pinnedBlocks: report.blockCount,
+        totalPinnedBlocks: report.totalBlockCount, allowedBlocks: report.allowedBlockCount)
+    } catch {
+      throw Failure(error)
+    }
+  }
+
+  package func resize(to byteCount: UInt64) throws(Failure) {
+    do throws(StoreError) {
+      try store.resize(to: byteCount)
+    } catch {
+      throw Failure(error)
     }
   }
 

@@ -55,8 +55,9 @@ package final class Node: Sendable {
     } catch {
       throw Failure(error)
     }
+    let log = FoldingLog(log)
     for note in store.openReport.notes { log("\(directory.path): \(note)") }
-    mountTable = MountTable(log: log)
+    mountTable = MountTable(log: { log($0) })
     let server = try ControlServer(path: directory.socketPath, service: self)
     try server.start()
     self.server.withLock { $0 = server }

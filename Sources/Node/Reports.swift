@@ -23,6 +23,11 @@ package struct CacheStatusReport: Codable, Equatable, Sendable {
   package struct Disk: Codable, Equatable, Sendable {
     package var hits, misses, filledBlocks, culledBlocks: UInt64
     package var checksumFailures, commits, dataSyncs: UInt64
+    /// Fills that the cache took no notice of: the disk was full, failed or too slow; and those
+    /// turned away below `bstop`.
+    package var droppedFills, refusedFills: UInt64
+    /// Batches that could not be written, and reads that failed.
+    package var writeErrors, readErrors: UInt64
   }
 
   package struct Origin: Codable, Equatable, Sendable {
@@ -93,6 +98,8 @@ package struct ObjectReport: Codable, Equatable, Sendable {
   /// RFC 3339, UTC.
   package var lastUse: String
   package var pinned: Bool
+  /// Blocks that culling leaves, cached or not.
+  package var pinnedBlocks: Int
   /// The validators that the cached version was bound with.
   package var coherency: Coherency
 
@@ -128,6 +135,30 @@ package struct VerifyOutcome: Codable, Equatable, Sendable {
   package var indexFaults: [String]
   package var repairedBlocks: Int
   package var isClean: Bool { checksumFailures == 0 && indexFaults.isEmpty }
+}
+
+/// What `cullet cache pin` and `unpin` ask for.
+package struct PinRequest: Codable, Equatable, Sendable {
+  package var source: String
+  /// Bytes of the source; nil for all of it, now and in later versions.
+  package var ranges: [Range<UInt64>]?
+  package var isPinning: Bool
+
+  package init(source: String, ranges: [Range<UInt64>]?, isPinning: Bool) {
+    self.source = source
+    self.ranges = ranges
+    self.isPinning = isPinning
+  }
+}
+
+/// What is pinned after a change.
+package struct PinOutcome: Codable, Equatable, Sendable {
+  package var source: String
+  /// Blocks of the source, cached or not.
+  package var pinnedBlocks: Int
+  /// Blocks of all sources.
+  package var totalPinnedBlocks: Int
+  package var allowedBlocks: Int
 }
 
 /// What `cullet mount` asks the owner for.

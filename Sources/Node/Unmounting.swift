@@ -8,7 +8,7 @@ package enum Unmounting {
     _ directory: String, lazily: Bool, cache: CacheDirectory
   ) throws(Failure) {
     let path = mountPath(directory)
-    if let client = ControlClient(directory: cache), try client.unmount(path, lazily: lazily) {
+    if let client = try ControlClient(directory: cache), try client.unmount(path, lazily: lazily) {
       client.waitForRelease()
       return
     }

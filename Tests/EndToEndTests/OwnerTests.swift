@@ -231,4 +231,44 @@ struct OwnerTests {
     try file?.close()
     #expect(try !stage.cullet("mounts").text.contains(stage.mountPoint))
   }
+
+  @Test func `a stopped owner is named, not waited for`() throws {
+    let owner = try stage.start("mount", "--foreground", source, stage.mountPoint)
+    try waitUntil("mounted") { try stage.cullet("mounts").text.contains(stage.mountPoint) }
+    owner.send(signal: SIGSTOP)
+    defer { owner.send(signal: SIGCONT) }
+    let status = try stage.cullet("cache", "status")
+    #expect(status.status == 75)
+    #expect(status.errors.contains("does not answer"))
+    #expect(try stage.cullet("mounts").text.contains(stage.mountPoint))
+    owner.send(signal: SIGCONT)
+    try stage.succeed("unmount", stage.mountPoint)
+    #expect(owner.finish().status == 0)
+  }
+
+  @Test func `pinned paths outlive a cull under a mount, and a resize`() throws {
+    try stage.succeed("cache", "init", "--size", "16M")
+    try stage.succeed("mount", source, stage.mountPoint)
+    try stage.succeed("cache", "pin", source, "marker", "file-3")
+    for index in 0..<SmallTree.fileCount {
+      _ = try SmallTree.content(of: index, in: stage.mountPoint)
+    }
+    try stage.succeed("cache", "cull", "--target", "100")
+    let pinned = try stage.status("blocks", "pinned")
+    #expect(pinned > 0)
+    #expect(try stage.status("blocks", "used") == pinned)
+    #expect(try stage.succeed("cache", "ls").text.contains("pinned"))
+    try stage.succeed("cache", "resize", "4M")
+    #expect(try stage.status("capacityBytes") == 4 << 20)
+    try stage.succeed("unmount", stage.mountPoint)
+    // Another process has the pins too, and reads what is pinned without the origin.
+    server.stop()
+    try stage.succeed("mount", source, stage.mountPoint)
+    #expect(try stage.status("blocks", "pinned") == pinned)
+    let content = try SmallTree.content(of: 3, in: stage.mountPoint)
+    #expect(difference(content, SmallTree.expectedContent(of: 3, marker: "one")) == nil)
+    try stage.succeed("cache", "unpin", source)
+    #expect(try stage.status("blocks", "pinned") == 0)
+    try stage.succeed("unmount", stage.mountPoint)
+  }
 }

@@ -57,7 +57,7 @@ struct LifecycleTests {
     #expect(try Data(contentsOf: URL(filePath: directory.file("file"))).count == 100_000)
     let mount = try #require(try Mount.list().first { $0.directory == directory.path })
     #expect(mount.source == "a b")
-    #expect(mount.isServed)
+    #expect(mount.state == .live)
     try Mount.unmount(directory.path)
     thread.join()
     #expect(try !Mount.list().contains { $0.directory == directory.path })
@@ -74,7 +74,7 @@ struct LifecycleTests {
     thread.join()
     session = nil
     #expect(probe(directory.path) == .notConnected)
-    #expect(try Mount.list().first { $0.directory == directory.path }?.isServed == false)
+    #expect(try Mount.list().first { $0.directory == directory.path }?.state == .dead)
     try Mount.unmount(directory.path)
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
   }
@@ -96,7 +96,7 @@ struct LifecycleTests {
     _ = try Mount.attach(source: "gone", on: directory.path)
     #expect(probe(directory.path) == .notConnected)
     let mount = try #require(try Mount.list().first { $0.directory == directory.path })
-    #expect(!mount.isServed)
+    #expect(mount.state == .dead)
     #expect(throws: FUSEError(.mountPointTaken, path: directory.path)) {
       try Mount.attach(source: "again", on: directory.path)
     }

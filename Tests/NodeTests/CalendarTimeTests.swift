@@ -17,6 +17,11 @@ import Testing
     #expect(CalendarTime(nanosecondsSinceEpoch: seconds * 1_000_000_000).rfc3339 == text)
   }
 
+  @Test func `the first and the last time that there are have a text`() {
+    #expect(CalendarTime(nanosecondsSinceEpoch: .min).rfc3339 == "1677-09-21T00:12:43Z")
+    #expect(CalendarTime(nanosecondsSinceEpoch: .max).rfc3339 == "2262-04-11T23:47:16Z")
+  }
+
   @Test func `random times agree with Foundation's`() {
     var generator = SeededGenerator(for: "random times agree with Foundation's")
     for _ in 0..<1000 {

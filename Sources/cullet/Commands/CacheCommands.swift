@@ -12,7 +12,8 @@ struct Cache: ParsableCommand {
       """,
     subcommands: [
       CacheInit.self, CacheStatus.self, CacheList.self, CacheCull.self, CacheVerify.self,
-      CacheInvalidate.self, CacheRemove.self, CacheLimits.self,
+      CacheInvalidate.self, CacheRemove.self, CacheLimits.self, CachePin.self, CacheUnpin.self,
+      CacheResize.self,
     ])
 }
 
@@ -63,7 +64,8 @@ struct CacheStatus: ParsableCommand {
       space      \(sizeText(report.usedBytes)) of \(sizeText(report.capacityBytes)) used (\(used) %), \
       \(counted(report.objects, "object"))
       blocks     \(report.blocks.used) used, \(report.blocks.free) free, \
-      \(report.blocks.quarantined) quarantined, \(report.blocks.bad) bad, of \
+      \(report.blocks.pinned) pinned, \(report.blocks.quarantined) quarantined, \
+      \(report.blocks.bad) bad, of \
       \(sizeText(UInt64(report.blockSize)))
       disk       \(report.disk.hits) hits, \(report.disk.misses) misses, \
       \(report.disk.filledBlocks) filled, \(report.disk.culledBlocks) culled, \
@@ -77,6 +79,14 @@ struct CacheStatus: ParsableCommand {
       \(report.limits.bstop) % frun \(report.limits.frun) % fcull \(report.limits.fcull) % fstop \
       \(report.limits.fstop) %
       """)
+    let disk = report.disk
+    guard disk.droppedFills + disk.refusedFills + disk.writeErrors + disk.readErrors > 0 else {
+      return
+    }
+    Terminal.print(
+      "trouble    \(disk.droppedFills) fills dropped, \(disk.refusedFills) refused, "
+        + "\(counted(Int(clamping: disk.writeErrors), "write error")), "
+        + "\(counted(Int(clamping: disk.readErrors), "read error")): is the disk full?")
   }
 }
 
@@ -187,6 +197,26 @@ struct CacheVerify: ParsableCommand {
           + "\(outcome.indexFaults.count) index faults, \(outcome.repairedBlocks) repaired")
     }
     guard outcome.isClean else { throw ExitCode(ExitStatus.badData.rawValue) }
+  }
+}
+
+struct CacheResize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "resize", abstract: "Grow or shrink the cache in place, also under live mounts.",
+    discussion: """
+      Shrinking keeps what finds room, and every pinned block.
+
+      EXAMPLE
+        cullet cache resize 50G
+      """)
+
+  @OptionGroup var cache: CacheOptions
+  @Argument(help: "The new capacity, with K, M, G or T.") var size: ByteSize
+
+  func run() throws {
+    try cache.withService { [size] service throws(Failure) in
+      try service.resize(to: size.byteCount)
+    }
   }
 }
 

@@ -18,7 +18,9 @@ struct Mounts: ParsableCommand {
       if json {
         try Terminal.printJSON(report)
       } else {
-        let owner = report.pid.map { "process \($0)" } ?? "nobody"
+        let owner =
+          report.pid.map { "process \($0)" }
+          ?? (report.state == "dead" ? "nobody" : "not of this cache")
         Terminal.print(
           "\(report.source) on \(report.directory) (\(report.driver), \(report.state), \(owner))")
       }

@@ -1,0 +1,166 @@
+internal import LMDB
+internal import Linux
+internal import Synchronization
+
+/// Growing and shrinking the cache while it is in use, on the writer thread.
+///
+/// The superblock says how many slots there are. To grow, everything that more slots need is made
+/// first and the superblock is written last; to shrink, the slots beyond the new end are emptied
+/// first, on disk as well, then the superblock is written, and only then is the file cut. So a crash
+/// at any point leaves a cache of the old size or of the new one, and nothing outside of it.
+extension CommitWriter {
+  /// Records that one transaction removes: a few milliseconds.
+  private static let removalCountMax: UInt32 = 4096
+
+  /// Adds slots; says why when it cannot, with the old size still in force.
+  func grow(to geometry: Geometry) -> StoreError? {
+    guard core.table.resize(to: geometry.slotCount) else {
+      return StoreError(
+        .noSpace, path: core.directory,
+        message: "\(core.directory): no memory for a cache of \(geometry.slotCount) blocks")
+    }
+    do throws(SystemError) {
+      try core.file.setSlotCount(geometry)
+      try core.file.sync()
+      try index?.grow(to: geometry, in: core.indexPath)
+      try adopt(geometry)
+    } catch {
+      return StoreError(error, path: core.file.path)
+    }
+    return nil
+  }
+
+  /// Begins to shrink: no slot from `slotCount` on is handed out any more.
+  ///
+  /// Says why when it cannot.
+  func beginShrinking(to slotCount: Int) -> StoreError? {
+    let pinnedCount = pinnedTotal()
+    guard pinnedCount <= Self.pinnedCountMax(of: slotCount) else {
+      return StoreError(
+        .noSpace, path: core.directory,
+        message: "\(pinnedCount) blocks are pinned in \(core.directory), and a cache of "
+          + "\(slotCount) blocks keeps half of that: unpin some first")
+    }
+    slotCeiling = UInt32(slotCount)
+    free.resize(to: slotCount)
+    marks = SlotMarks(header.limits, slotCount: slotCount)
+    return nil
+  }
+
+  /// Empties up to a batch of the slots that are to go, from `next` on, and moves `next`, round and
+  /// round; true when a whole round has found them empty.
+  ///
+  /// A pinned block moves to another slot, and so does any other while that costs nobody his place.
+  /// What a reader holds is left for the next round.
+  ///
+  /// An error says that pinned blocks cannot be moved.
+  func emptySlots(from next: inout UInt32) -> (isEmpty: Bool, error: StoreError?) {
+    let end = UInt32(core.geometry.slotCount)
+    var victims: [UInt32] = []
+    var moving: [UInt32] = []
+    var isEmpty = next == slotCeiling
+    var spare = max(0, free.count - marks.run)
+    var slot = next
+    while slot < end, victims.count + moving.count < core.queue.batchCountMax {
+      let (state, pinCount, _) = core.table.status(of: slot)
+      if state == .live || state == .quarantined || state == .filling { isEmpty = false }
+      if state == .live, pinCount == 0 {
+        if core.isPinned(slot) {
+          moving.append(slot)
+        } else if spare > 0 {
+          spare -= 1
+          moving.append(slot)
+        } else {
+          victims.append(slot)
+        }
+      }
+      slot += 1
+    }
+    let error = relocate(moving)
+    if error != nil { victims += moving.filter { !core.isPinned($0) } }
+    core.counters.culledBlocks.count(evict(victims))
+    next = slot == end ? slotCeiling : slot
+    let isStuck = error != nil && moving.contains { core.isPinned($0) }
+    return (isEmpty && slot == end, isStuck ? error : nil)
+  }
+
+  /// Takes the records of empty slots that are to go out of the index, the last ones first, some
+  /// thousand before `end`, which it moves.
+  ///
+  /// They say "free" by now, so nothing is lost when the shrinking ends here.
+  func removeRecords(before end: inout UInt32) -> StoreError? {
+    let first = end - min(end - slotCeiling, Self.removalCountMax)
+    do throws(LMDBError) {
+      try index?.removeSlots(first..<end)
+    } catch {
+      giveUp()
+      return StoreError(.io, path: core.directory, message: "\(core.directory)/index: \(error)")
+    }
+    end = first
+    return nil
+  }
+
+  /// Ends a shrinking, when every slot beyond the new end is empty.
+  func finishShrinking(to geometry: Geometry) -> StoreError? {
+    badSlots = badSlots.filter { $0 < geometry.slotCount }
+    do throws(SystemError) {
+      try adopt(geometry)
+    } catch {
+      return StoreError(error, path: core.file.path)
+    }
+    // What is left of the file is waste, no error.
+    _ = try? core.file.setSlotCount(geometry)
+    _ = core.table.resize(to: geometry.slotCount)
+    return nil
+  }
+
+  /// Gives up shrinking: the slots that were to go are used again.
+  func abandonShrinking() {
+    adoptSlotCount(core.geometry.slotCount)
+  }
+
+  /// Makes `geometry` the cache's, durably, and then in RAM.
+  private func adopt(_ geometry: Geometry) throws(SystemError) {
+    let previous = header
+    header.geometry = geometry
+    header.serial += 1
+    do throws(SystemError) {
+      try core.file.write(header)
+    } catch {
+      header = previous
+      header.serial += 1
+      throw error
+    }
+    core.setSlotCount(geometry.slotCount)
+    adoptSlotCount(geometry.slotCount)
+  }
+
+  private func adoptSlotCount(_ slotCount: Int) {
+    let firstNew = free.slotCount
+    free.resize(to: slotCount)
+    recency.resize(to: slotCount)
+    marks = SlotMarks(header.limits, slotCount: slotCount)
+    slotCeiling = UInt32(slotCount)
+    guard firstNew < slotCount else { return }
+    for slot in UInt32(firstNew)..<UInt32(slotCount)
+    where core.table.status(of: slot).state == .free {
+      free.insert(slot)
+    }
+  }
+
+  /// Writes the blocks of `slots` to other slots, as fills would; says why when that fails.
+  private func relocate(_ slots: [UInt32]) -> StoreError? {
+    guard !slots.isEmpty else { return nil }
+    makeRoom(for: slots.count)
+    var blocks: [PendingBlock] = []
+    for slot in slots.prefix(max(0, free.count - marks.stop)) {
+      let (handle, block) = core.table.key(of: slot)
+      guard let incarnation = core.objects.incarnation(handle: handle),
+        incarnation.isCurrent.load(ordering: .relaxed),
+        let copy = core.copy(ofBlock: block, in: incarnation)
+      else { continue }
+      blocks.append(copy)
+    }
+    return store(blocks)
+  }
+}
