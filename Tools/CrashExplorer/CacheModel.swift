@@ -22,6 +22,11 @@ struct CacheModel {
     }
   }
 
+  /// Marks so far.
+  var markCount: Int { expectations.count - 1 }
+  /// The highest number of an operation so far.
+  private(set) var lastNumber = 0
+
   private var expectations: [Expectation] = [Expectation()]
   private var effects: [(index: Int, effect: Mark.Effect)] = []
   private var presences: [(index: Int, presence: Mark.Presence)] = []
@@ -33,11 +38,12 @@ struct CacheModel {
     for mark in marks { note(mark) }
   }
 
-  private mutating func note(_ mark: Mark) {
+  mutating func note(_ mark: Mark) {
     var expectation = expectations[expectations.count - 1]
     let index = expectations.count
     switch mark {
     case .started(let number, let effect):
+      lastNumber = max(lastNumber, number)
       started[number] = effect
       effects.append((index, effect))
       expectation.begin(effect)
@@ -72,7 +78,9 @@ struct CacheModel {
     var filled: Set<Mark.Block> = []
     for effect in between {
       switch effect {
-      case .none, .limit: break
+      case .none: break
+      case .limit, .cull: if next == nil { required = [] }
+      case .doubtfulOpening: required = []
       case .fill(let object, let first, let count):
         fillCount += count
         for block in first..<first + UInt32(count) {
@@ -98,7 +106,8 @@ struct CacheModel {
 extension CacheModel.Expectation {
   fileprivate mutating func begin(_ effect: Mark.Effect) {
     switch effect {
-    case .none, .fill, .invalidation: break
+    case .none, .fill, .invalidation, .cull: break
+    case .doubtfulOpening: for object in TrialCache.objects { allow(nil, of: object) }
     case .version(let object, let version): allow(version, of: object)
     case .removal(let object): allow(nil, of: object)
     case .limit(let cull): limits.append(cull)
@@ -108,7 +117,9 @@ extension CacheModel.Expectation {
   fileprivate mutating func end(_ effect: Mark.Effect, number: Int, succeeded: Bool) {
     let floor = number * Workload.fillsPerOperation
     switch effect {
-    case .none, .fill: break
+    case .none, .fill, .cull: break
+    case .doubtfulOpening:
+      if succeeded { versions = TrialCache.objects.map { _ in [nil] } }
     case .version(let object, let version):
       if succeeded {
         versions[object] = [version]

@@ -1,6 +1,3 @@
-internal import CLinux
-internal import Foundation
-internal import Linux
 internal import TestSupport
 
 /// One recorded workload and the crash states that are made of it.
@@ -72,71 +69,5 @@ struct CrashRound {
       try disk.apply(event)
     }
     return windows
-  }
-}
-
-/// Makes crash states in a directory, one after the other, and judges each.
-struct StateTrial {
-  let root: String
-  let recorder: Recorder
-  private(set) var summary = Summary()
-
-  init(root: String, recorder: Recorder) {
-    self.root = root
-    self.recorder = recorder
-  }
-
-  private var cache: String { "\(root)/cache" }
-
-  /// Throws a ``Violation`` if `state` of `disk`, or a crash while it is opened, breaks a promise.
-  mutating func run(
-    _ state: CrashState, of disk: CrashDisk, expecting expectation: CacheModel.Expectation
-  ) throws {
-    // A store that hangs or dies takes the process with it, and whoever started it sees that.
-    alarm(10)
-    defer { alarm(0) }
-    let image = disk.image(after: state)
-    try image.write(to: root)
-    if state.isNested {
-      try recorder.record { try CacheStoreOpening.cutShort(in: cache) }
-      let second = CrashDisk(image)
-      let log = try recorder.log()
-      var generator = SeededGenerator(seed: state.seed ^ 1)
-      let eventCount = Int.random(in: 0...log.count, using: &generator)
-      for event in log.prefix(eventCount) { try second.apply(event) }
-      let nested = CrashState(
-        number: state.number, eventCount: eventCount,
-        survival: CrashState.Survival.random.randomElement(using: &generator) ?? .nothing,
-        seed: generator.next())
-      try second.image(after: nested).write(to: root)
-      summary.nestedCount += 1
-    }
-    let judge = Judge(directory: cache, expectation: expectation)
-    let findings = try judge.judge(goingOn: state.seed % 4 == 0)
-    summary.note(findings)
-  }
-
-  /// What a run saw.
-  struct Summary: Codable {
-    var stateCount = 0
-    var nestedCount = 0
-    var emptiedCount = 0
-    var hitCount = 0
-    var openingNanosecondsMax: UInt64 = 0
-
-    mutating func note(_ findings: Judge.Findings) {
-      stateCount += 1
-      hitCount += findings.hitCount
-      if findings.isEmptied { emptiedCount += 1 }
-      openingNanosecondsMax = max(openingNanosecondsMax, findings.openingNanoseconds)
-    }
-
-    mutating func add(_ other: Summary) {
-      stateCount += other.stateCount
-      nestedCount += other.nestedCount
-      emptiedCount += other.emptiedCount
-      hitCount += other.hitCount
-      openingNanosecondsMax = max(openingNanosecondsMax, other.openingNanosecondsMax)
-    }
   }
 }

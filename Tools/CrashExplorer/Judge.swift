@@ -5,8 +5,12 @@ internal import Linux
 struct Judge {
   let directory: String
   let expectation: CacheModel.Expectation
-  /// Whether blocks may fail their checksums: never after a crash alone.
-  var allowsDamage = false
+  /// Whether the cache may have been begun anew: after an error in its index, not after a crash.
+  var mayBeEmptied = false
+  /// Blocks that an earlier opening after the crash has culled, to make room.
+  var culledCount = 0
+  /// Whether an earlier opening has begun the cache anew.
+  var wasEmptied = false
 
   /// What a judgement saw, for the summary.
   struct Findings {
@@ -37,16 +41,25 @@ struct Judge {
       throw Violation("opening took \(findings.openingNanoseconds / 1_000_000) ms")
     }
     defer { store.abandon() }
-    let limit = store.status().limits.bcull
+    // The first culling, if one is due, comes before the answer.
+    let status = store.status()
+    let limit = status.limits.bcull
+    var expectation = expectation
+    if mayBeEmptied, wasEmptied || findings.isEmptied {
+      expectation.required = []
+      for object in TrialCache.objects { expectation.versions[object].append(nil) }
+    }
     guard expectation.limits.contains(limit) else {
       throw Violation("bcull is \(limit), not any of \(expectation.limits)")
     }
-    let found = try readAll(store)
+    let found = try readAll(store, expectation)
     findings.hitCount = found.count
     let missing = expectation.required.subtracting(found)
-    if let block = missing.min(by: { ($0.object, $0.block) < ($1.object, $1.block) }) {
+    if missing.count > culledCount + Int(status.disk.culledBlocks),
+      let block = missing.min(by: { ($0.object, $0.block) < ($1.object, $1.block) })
+    {
       throw Violation(
-        "\(missing.count) durable blocks are gone, such as block \(block.block) of object "
+        "\(missing.count) durable blocks are gone, \(status.disk.culledBlocks) were culled; such as block \(block.block) of object "
           + "\(block.object); the opening noted \(store.openReport.notes)")
     }
     try checkSlots(store, usedCount: found.count)
@@ -55,7 +68,9 @@ struct Judge {
   }
 
   /// Reads every block there may be; returns those that are hits.
-  private func readAll(_ store: CacheStore) throws -> Set<Mark.Block> {
+  private func readAll(
+    _ store: CacheStore, _ expectation: CacheModel.Expectation
+  ) throws -> Set<Mark.Block> {
     var found: Set<Mark.Block> = []
     for object in TrialCache.objects {
       let version = store.version(of: object)
@@ -91,12 +106,11 @@ struct Judge {
   /// Every slot is accounted for, each block in a slot of its own, and nothing failed its checksum.
   private func checkSlots(_ store: CacheStore, usedCount: Int) throws {
     let status = store.status()
-    guard status.disk.checksumFailures == 0 || allowsDamage else {
+    guard status.disk.checksumFailures == 0 else {
       throw Violation("\(status.disk.checksumFailures) blocks failed their checksums")
     }
     let blocks = status.blocks
-    guard allowsDamage || blocks.used == usedCount && blocks.bad == 0 && blocks.quarantined == 0
-    else {
+    guard blocks.used == usedCount, blocks.bad == 0, blocks.quarantined == 0 else {
       throw Violation("\(usedCount) blocks were found, but the slots are \(blocks)")
     }
     guard blocks.used + blocks.free + blocks.bad + blocks.quarantined == blocks.total,
@@ -116,24 +130,39 @@ struct Judge {
       throw Violation("a fill was refused after recovery")
     }
     try store.flush()
-    try expect(contents, in: object)
+    try expect(contents, in: object, culledCount: store.culledCount)
     let report = store.verify(repair: false)
-    guard report.isClean || allowsDamage else {
+    guard report.isClean else {
       throw Violation("verification after recovery found \(report)")
     }
+    let culledCount = store.culledCount
     store.close()
     let reopened = try CacheStore(trialIn: directory)
     defer { reopened.abandon() }
-    try expect(contents, in: try reopened.bind(0, version: version))
+    try expect(
+      contents, in: try reopened.bind(0, version: version),
+      culledCount: culledCount + reopened.culledCount)
   }
 
-  private func expect(_ contents: [BlockContent], in object: StoredObject) throws {
+  private func expect(
+    _ contents: [BlockContent], in object: StoredObject, culledCount: Int
+  ) throws {
+    var missingCount = 0
     for content in contents {
-      guard let words = object.words(ofBlock: content.block),
-        BlockContent(decoding: words) == content
-      else {
-        throw Violation("block \(content.block), filled after recovery, is not there or not right")
+      guard let words = object.words(ofBlock: content.block) else {
+        missingCount += 1
+        continue
+      }
+      guard BlockContent(decoding: words) == content else {
+        throw Violation("block \(content.block), filled after recovery, has wrong bytes")
       }
     }
+    guard missingCount <= culledCount else {
+      throw Violation("\(missingCount) blocks filled after recovery are gone")
+    }
   }
+}
+
+extension CacheStore {
+  fileprivate var culledCount: Int { Int(status().disk.culledBlocks) }
 }

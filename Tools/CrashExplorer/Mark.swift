@@ -15,6 +15,10 @@ enum Mark: Equatable {
     case invalidation(object: Int)
     case removal(object: Int)
     case limit(cull: Int)
+    /// Blocks may be culled before the next count.
+    case cull
+    /// An opening that may find the cache emptied, after an error; it succeeds if it does.
+    case doubtfulOpening
   }
 
   /// What the cache holds, durably, at one moment.
@@ -47,6 +51,8 @@ extension Mark {
         case .invalidation(let object): "invalidation \(object)"
         case .removal(let object): "removal \(object)"
         case .limit(let cull): "limit \(cull)"
+        case .cull: "cull"
+        case .doubtfulOpening: "opening"
         }
       return "start \(number) \(words)\n"
     case .finished(let number, let succeeded):
@@ -97,6 +103,8 @@ extension Mark.Effect {
     case ("invalidation", 1): self = .invalidation(object: numbers[0])
     case ("removal", 1): self = .removal(object: numbers[0])
     case ("limit", 1): self = .limit(cull: numbers[0])
+    case ("cull", 0): self = .cull
+    case ("opening", 0): self = .doubtfulOpening
     default: return nil
     }
   }

@@ -1,4 +1,3 @@
-internal import BlockStore
 internal import Foundation
 internal import Linux
 
@@ -37,19 +36,13 @@ struct Recorder {
     try DiskImage().write(to: root)
     try record {
       if let fault { try marks.order(fault) }
-      try Workload(directory: "\(root)/cache", marks: marks, seed: seed)
-        .run(operationCount: operationCount)
+      try Workload(
+        directory: "\(root)/cache", marks: marks, seed: seed, mayBeEmptied: fault != nil
+      ).run(operationCount: operationCount)
       try marks.order(.heal)
     }
     return try log()
   }
 
   func log() throws -> [RecordedEvent] { try RecordedEvent.log(at: logPath) }
-}
-
-enum CacheStoreOpening {
-  /// Opens the cache as far as it goes, and lets go of it as a killed process does.
-  static func cutShort(in directory: String) throws {
-    try CacheStore(trialIn: directory).abandon()
-  }
 }

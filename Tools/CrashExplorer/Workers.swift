@@ -46,10 +46,13 @@ struct WorkerTeam {
   }
 
   /// Runs the subcommand `name` in every worker; throws a ``Violation`` when one ends badly.
-  func run<Result: Decodable>(_ name: String, _ arguments: [String]) throws -> [Result] {
+  func run<Result: Decodable>(
+    _ name: String, _ arguments: [String], workerCount: Int? = nil
+  ) throws -> [Result] {
+    let workers = 0..<(workerCount ?? surroundings.jobs)
     let complaints = Lock<[Int: String]>([:])
     var threads: [Linux.Thread] = []
-    for worker in 0..<surroundings.jobs {
+    for worker in workers {
       try Paths.createDirectory(path(worker, "root"), mode: 0o700)
       threads.append(
         try Linux.Thread(name: "worker-\(worker)") {
@@ -63,7 +66,7 @@ struct WorkerTeam {
     if let (worker, complaint) = complaints.withLock({ $0.min { $0.key < $1.key } }) {
       throw Violation(try explain(complaint, of: worker))
     }
-    return try (0..<surroundings.jobs).map { worker in
+    return try workers.map { worker in
       try JSONDecoder().decode(
         Result.self, from: Data(contentsOf: URL(filePath: path(worker, "result"))))
     }
@@ -104,7 +107,8 @@ struct WorkerTeam {
       let log = FileManager.default.temporaryDirectory
         .appending(path: "cullet-crash-\(surroundings.seed)-\(CurrentProcess.id).log").path()
       try FileManager.default.copyItem(atPath: kept, toPath: log)
-      lines.append("its log is kept: Tools/crash --replay \(log) with the state's numbers shows it")
+      lines.append(
+        "kept: \(log); a state is judged again by Tools/crash --replay LOG and its numbers")
     }
     return lines.joined(separator: "\n")
   }

@@ -10,6 +10,7 @@ final class Workload {
 
   private let directory: String
   private let marks: MarksFile
+  private let mayBeEmptied: Bool
   private var generator: SeededGenerator
   private var number: Int
   private var store: CacheStore?
@@ -20,8 +21,14 @@ final class Workload {
   private var isCounted = false
 
   /// A workload whose operations are numbered from `firstNumber` on.
-  init(directory: String, marks: MarksFile, seed: UInt64, firstNumber: Int = 1) {
+  ///
+  /// Where calls fail, the cache `mayBeEmptied` at an opening.
+  init(
+    directory: String, marks: MarksFile, seed: UInt64, firstNumber: Int = 1,
+    mayBeEmptied: Bool = false
+  ) {
     self.directory = directory
+    self.mayBeEmptied = mayBeEmptied
     self.marks = marks
     number = firstNumber
     generator = SeededGenerator(seed: seed)
@@ -32,9 +39,11 @@ final class Workload {
   /// Stops early, without an error, when the cache cannot be opened.
   func run(operationCount: Int) throws {
     try open()
-    for _ in 0..<operationCount where store != nil {
+    for _ in 0..<operationCount {
+      guard store != nil else { break }
       try perform(Operation.random(using: &generator))
     }
+    try notePresence()
     store?.close()
     store = nil
   }
@@ -49,11 +58,14 @@ final class Workload {
   }
 
   private func open() throws {
-    try step(.none) { _ in
+    try step(mayBeEmptied ? .doubtfulOpening : .none) { _ in
       store = try CacheStore(trialIn: directory)
-      return true
+      return !(store?.openReport.notes.isEmpty ?? true)
     }
     guard let store else { return }
+    guard mayBeEmptied || store.openReport.notes.isEmpty else {
+      throw Violation("a cache was begun anew: \(store.openReport.notes)")
+    }
     limit = store.status().limits.bcull
     versions = [:]
     for object in TrialCache.objects {
@@ -117,7 +129,10 @@ final class Workload {
       }
       try notePresence()
     case .cull(let count):
-      _ = store.cull(CullRequest(byteCount: UInt64(count * TrialCache.blockByteCount)))
+      try step(.cull) { _ in
+        _ = store.cull(CullRequest(byteCount: UInt64(count * TrialCache.blockByteCount)))
+        return true
+      }
       try notePresence()
     case .invalidate(let object):
       _ = try self.object(object)
