@@ -26,7 +26,11 @@ func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
 
 let package = Package(
   name: "cullet",
-  products: [.executable(name: "cullet", targets: ["cullet"])],
+  products: [
+    .executable(name: "cullet", targets: ["cullet"]),
+    // Loaded under the crash explorer by LD_PRELOAD.
+    .library(name: "CrashRecorder", type: .dynamic, targets: ["CrashRecorder"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -111,6 +115,13 @@ let package = Package(
         "Bytes", "Linux", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/Benchmarks", swiftSettings: house),
+    .target(name: "CrashRecorder", path: "Tools/CrashRecorder"),
+    .executableTarget(
+      name: "CrashExplorer",
+      dependencies: [
+        "BlockStore", "Bytes", "CLinux", "Linux", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tools/CrashExplorer", swiftSettings: house),
 
     // Tests.
     .target(

@@ -30,6 +30,10 @@ final class CommitWriter: @unchecked Sendable {
   var badSlots: Set<UInt32> = []
   /// Slots from here on are not handed out: their number, or fewer while the cache shrinks.
   var slotCeiling: UInt32
+  #if CULLET_MUTANTS
+  /// Slots that were freed before their records were cleared.
+  var mutantClears: Set<UInt32> = []
+  #endif
 
   init(
     core: StoreCore, index: BlockIndex, header: StoreHeader, numbers: BlockIndex.Counters,
@@ -81,6 +85,12 @@ final class CommitWriter: @unchecked Sendable {
   /// up.
   func commit(_ changes: BlockIndex.Changes) -> LMDBError? {
     guard let index else { return LMDBError(.fatal, call: "commit") }
+    #if CULLET_MUTANTS
+    var changes = changes
+    let named = Set(changes.slots.map(\.slot))
+    changes.slots += mutantClears.subtracting(named).map { ($0, nil) }
+    mutantClears = []
+    #endif
     do throws(LMDBError) {
       try index.commit(changes, counters: numbers)
       core.counters.commits.count()
@@ -136,6 +146,18 @@ extension CommitWriter {
     guard !blocks.isEmpty else { return nil }
     let slots = free.take(blocks.count)
     for slot in slots { core.table.setState(.filling, of: slot) }
+    #if CULLET_MUTANTS
+    if Mutant.active == .indexFirst {
+      let error = record(blocks, in: slots)
+      _ = try? write(blocks, to: slots)
+      _ = try? core.file.syncData()
+      return error
+    }
+    if Mutant.active == .noDataSync {
+      _ = try? write(blocks, to: slots)
+      return record(blocks, in: slots)
+    }
+    #endif
     do throws(SystemError) {
       try write(blocks, to: slots)
       core.counters.dataSyncs.count()

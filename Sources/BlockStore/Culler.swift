@@ -1,5 +1,9 @@
 internal import Synchronization
 
+#if CULLET_MUTANTS
+internal import LMDB
+#endif
+
 /// Making room: which slots are given up, and in what order they leave.
 extension CommitWriter {
   /// One index transaction clears this many slots at most: 26 ms when they lie far apart.
@@ -40,6 +44,16 @@ extension CommitWriter {
       if core.table.withdraw(slot) { taken.append(slot) } else { recency.rotate(slot) }
     }
     guard !taken.isEmpty else { return 0 }
+    #if CULLET_MUTANTS
+    if Mutant.active == .earlyRecycle {
+      mutantClears.formUnion(taken)
+      for slot in taken {
+        forget(slot)
+        makeFree(slot)
+      }
+      return taken.count
+    }
+    #endif
     var changes = BlockIndex.Changes()
     changes.slots = taken.map { ($0, nil) }
     if commit(changes) != nil {

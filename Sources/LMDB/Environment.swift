@@ -30,13 +30,22 @@ package final class Environment: Sendable {
       try LMDBError.check(
         unsafe mdb_env_set_maxdbs(environment, UInt32(clamping: tableCount)), "mdb_env_set_maxdbs")
       try LMDBError.check(
-        unsafe mdb_env_open(environment, directory, UInt32(MDB_NOTLS), mode), "mdb_env_open")
+        unsafe mdb_env_open(environment, directory, Self.openFlags, mode), "mdb_env_open")
     } catch {
       // Also right after a failed mdb_env_open, which leaves the handle half made.
       unsafe mdb_env_close(environment)
       throw error
     }
     unsafe handle = environment
+  }
+
+  private static var openFlags: UInt32 {
+    var flags = UInt32(MDB_NOTLS)
+    #if CULLET_MUTANTS
+    if Mutant.active == .earlyRecycleWithoutMetaSync { flags |= UInt32(MDB_NOMETASYNC) }
+    if Mutant.active == .noSync { flags |= UInt32(MDB_NOSYNC) }
+    #endif
+    return flags
   }
 
   deinit {

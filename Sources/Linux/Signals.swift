@@ -4,6 +4,8 @@ internal import CLinux
 package struct Signals: Sendable {
   package static let interrupt = SIGINT
   package static let terminate = SIGTERM
+  /// Ends a process at once; nobody can wait for it or block it.
+  package static let kill = SIGKILL
   /// Asks a waiting thread to look at its state again; no terminal or supervisor sends it.
   package static let wake = SIGUSR2
 
@@ -26,7 +28,7 @@ package struct Signals: Sendable {
 
   /// Sends `number` to this process.
   package static func raise(_ number: Int32) {
-    kill(getpid(), number)
+    CLinux.kill(getpid(), number)
   }
 
   /// Makes a write to a closed pipe or socket fail with EPIPE instead of ending the process.
