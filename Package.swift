@@ -108,7 +108,7 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "Bytes", "Linux", "TestSupport",
+        "BlockStore", "Bytes", "CLinux", "EROFS", "EROFSReader", "LMDB", "Linux", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/Benchmarks", swiftSettings: house),
 
