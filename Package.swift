@@ -111,6 +111,12 @@ let package = Package(
         "BlockStore", "Bytes", "CLinux", "EROFS", "EROFSReader", "LMDB", "Linux", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/Benchmarks", swiftSettings: house),
+    .executableTarget(
+      name: "LayoutLaboratory",
+      dependencies: [
+        "BlockStore", "Bytes", "CLinux", "Linux", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tools/LayoutLaboratory", swiftSettings: house),
 
     // Tests.
     .target(

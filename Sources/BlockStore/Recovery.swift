@@ -126,14 +126,26 @@ struct Recovery {
       isHinted[slot] = true
       usable.append(entry)
     }
-    let unknown = (0..<sequences.count).filter { sequences[$0] > 0 && !isHinted[$0] }
-    for slot in unknown.sorted(by: { sequences[$0] < sequences[$1] }) {
-      recency.insert(UInt32(slot))
-    }
+    for slot in slots(by: sequences, where: { !isHinted[$0] }) { recency.insert(slot) }
     for entry in usable {
       recency.insert(entry.slot, protected: entry.isProtected)
       core.table.setLastUse(entry.lastUse, of: entry.slot)
     }
     return recency
+  }
+
+  /// The live slots that `isWanted`, by sequence number.
+  ///
+  /// Sequence and slot share a word: sorting indices by what they refer to takes four times as long.
+  /// Only the lower 36 bits of a sequence number count, for this is no more than a hint.
+  private func slots(by sequences: [UInt64], where isWanted: (Int) -> Bool) -> [UInt32] {
+    let slotMask = UInt64(StoreConfiguration.slotCountMax - 1)
+    let slotBits = UInt64(slotMask.nonzeroBitCount)
+    var keys: [UInt64] = []
+    for slot in sequences.indices where sequences[slot] > 0 && isWanted(slot) {
+      keys.append(sequences[slot] << slotBits | UInt64(slot))
+    }
+    keys.sort()
+    return keys.map { UInt32($0 & slotMask) }
   }
 }

@@ -66,16 +66,22 @@ final class SlotTable: @unchecked Sendable {
     while slotCount >> Int(shift + 7) > 0 { shift += 1 }  // log2 of a 64th of the slots
     clockShift = shift
     locks = LockArray(count: shardCount)
-    unsafe slots = .allocate(capacity: slotCount)
+    unsafe slots = Self.allocate(slotCount)
     unsafe slots.initialize(repeating: Slot(), count: slotCount)
-    unsafe links = .allocate(capacity: 2 * slotCount)
+    unsafe links = Self.allocate(2 * slotCount)
     unsafe links.initialize(repeating: Self.none, count: 2 * slotCount)
-    unsafe cells = .allocate(capacity: shardCellCount * shardCount)
+    unsafe cells = Self.allocate(shardCellCount * shardCount)
     unsafe cells.initialize(repeating: Self.none, count: shardCellCount * shardCount)
     unsafe shards = .allocate(capacity: shardCount)
     unsafe shards.initialize(repeating: Shard(), count: shardCount)
     unsafe queues = .allocate(capacity: Self.queueLength * shardCount)
     unsafe queues.initialize(repeating: Self.none, count: Self.queueLength * shardCount)
+  }
+
+  private static func allocate<Element>(_ count: Int) -> UnsafeMutablePointer<Element> {
+    let memory = UnsafeMutablePointer<Element>.allocate(capacity: count)
+    unsafe HeapMemory.preferHugePages(memory, byteCount: count * MemoryLayout<Element>.stride)
+    return unsafe memory
   }
 
   deinit {
