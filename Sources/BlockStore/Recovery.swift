@@ -21,6 +21,16 @@ struct Recovery {
     var droppedRecordCount: Int
   }
 
+  /// A record that counts, unless another slot has the block.
+  private struct Believed {
+    let slot: UInt32
+    let record: SlotRecord
+    let owner: Incarnation
+  }
+
+  /// Enough to keep the memory busy, few enough to stay in the nearest cache.
+  private static let groupCount = 64
+
   /// `hints` are from the last closing, coldest first.
   func run(hints: [RecencyFile.Entry]) throws(LMDBError) -> Outcome {
     let slotCount = core.geometry.slotCount
@@ -28,6 +38,9 @@ struct Recovery {
     var dropped = BlockIndex.Changes()
     let incarnations = try loadObjects(&numbers, &dropped)
     var sequences = [UInt64](repeating: 0, count: slotCount)
+    // The table is accessed at random: a group of records has its cells fetched at the same time.
+    var group: [Believed] = []
+    group.reserveCapacity(Self.groupCount)
     try index.scanSlots { slot, record in
       if let record, record.flags.contains(.free), slot < slotCount { return }
       guard slot < slotCount, let record, let owner = owner(of: record, in: incarnations) else {
@@ -35,26 +48,11 @@ struct Recovery {
         return
       }
       numbers.lastSequence = max(numbers.lastSequence, record.sequence)
-      let existing = core.table.slot(handle: owner.handle, block: record.block)
-      if let existing, sequences[Int(existing)] >= record.sequence {
-        dropped.slots.append((slot, nil))
-        return
-      }
-      let publication = core.table.publish(
-        slot, handle: owner.handle, block: record.block, checksum: record.checksum,
-        lastUse: owner.lastUse.load(ordering: .relaxed))
-      switch publication {
-      case .added:
-        sequences[Int(slot)] = record.sequence
-        owner.slotCount.wrappingAdd(1, ordering: .relaxed)
-      case .replaced(let old):
-        sequences[Int(slot)] = record.sequence
-        sequences[Int(old)] = 0
-        dropped.slots.append((old, nil))
-      case .refused:
-        dropped.slots.append((slot, nil))
-      }
+      core.table.prefetch(handle: owner.handle, block: record.block)
+      group.append(Believed(slot: slot, record: record, owner: owner))
+      if group.count == Self.groupCount { publish(&group, &sequences, &dropped) }
     }
+    publish(&group, &sequences, &dropped)
     try clear(dropped, numbers)
     var free = FreeSlots(slotCount: slotCount)
     for slot in 0..<UInt32(slotCount) where sequences[Int(slot)] == 0 {
@@ -64,6 +62,38 @@ struct Recovery {
     return Outcome(
       numbers: numbers, free: free, recency: order(sequences, hints),
       blockCount: slotCount - free.count, droppedRecordCount: dropped.slots.count)
+  }
+
+  /// Puts a group of blocks into the table and empties it.
+  ///
+  /// Of two slots for one block, the later written stays there.
+  private func publish(
+    _ group: inout [Believed], _ sequences: inout [UInt64], _ dropped: inout BlockIndex.Changes
+  ) {
+    for believed in group {
+      let (slot, record, owner) = (believed.slot, believed.record, believed.owner)
+      let publication = core.table.publish(
+        slot, handle: owner.handle, block: record.block, checksum: record.checksum,
+        lastUse: owner.lastUse.load(ordering: .relaxed))
+      switch publication {
+      case .added:
+        sequences[Int(slot)] = record.sequence
+        owner.slotCount.wrappingAdd(1, ordering: .relaxed)
+      case .replaced(let old) where sequences[Int(old)] >= record.sequence:
+        let restored = core.table.publish(
+          old, handle: owner.handle, block: record.block, checksum: core.table.checksum(of: old),
+          lastUse: owner.lastUse.load(ordering: .relaxed))
+        precondition(restored == .replaced(slot), "a block changed its slot while it was restored")
+        dropped.slots.append((slot, nil))
+      case .replaced(let old):
+        sequences[Int(slot)] = record.sequence
+        sequences[Int(old)] = 0
+        dropped.slots.append((old, nil))
+      case .refused:
+        dropped.slots.append((slot, nil))
+      }
+    }
+    group.removeAll(keepingCapacity: true)
   }
 
   private func loadObjects(
@@ -120,6 +150,7 @@ struct Recovery {
     var recency = RecencyList(table: core.table)
     var isHinted = [Bool](repeating: false, count: sequences.count)
     var usable: [RecencyFile.Entry] = []
+    usable.reserveCapacity(hints.count)
     for entry in hints {
       let slot = Int(entry.slot)
       guard slot < sequences.count, sequences[slot] > 0, !isHinted[slot] else { continue }
@@ -127,7 +158,9 @@ struct Recovery {
       usable.append(entry)
     }
     for slot in slots(by: sequences, where: { !isHinted[$0] }) { recency.insert(slot) }
-    for entry in usable {
+    for (position, entry) in usable.enumerated() {
+      let ahead = position + Self.groupCount
+      if ahead < usable.count { core.table.prefetch(usable[ahead].slot) }
       recency.insert(entry.slot, protected: entry.isProtected)
       core.table.setLastUse(entry.lastUse, of: entry.slot)
     }

@@ -38,6 +38,17 @@ extension SlotTable {
     return .added
   }
 
+  /// Writer: has the processor fetch the cell where the block would be, to publish it soon.
+  func prefetch(handle: UInt32, block: UInt32) {
+    unsafe HeapMemory.prefetch(cells + place(handle, block).home)
+  }
+
+  /// Writer: has the processor fetch what there is about a slot, for its place in the list.
+  func prefetch(_ slot: UInt32) {
+    unsafe HeapMemory.prefetch(slots + Int(slot))
+    unsafe HeapMemory.prefetch(links + 2 * Int(slot))
+  }
+
   /// Writer: takes a live slot that nobody holds out of the table; false when it is otherwise.
   func withdraw(_ slot: UInt32) -> Bool {
     let index = Int(slot)

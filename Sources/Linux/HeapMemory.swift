@@ -22,4 +22,10 @@ package enum HeapMemory {
     guard whole > 0 else { return }
     unsafe madvise(start + skipped, whole, MADV_HUGEPAGE)
   }
+
+  /// Has the processor fetch what is at `address` for writing, while the program goes on.
+  @unsafe
+  package static func prefetch(_ address: UnsafeRawPointer) {
+    unsafe cullet_prefetch(address)
+  }
 }

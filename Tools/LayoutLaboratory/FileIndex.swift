@@ -2,7 +2,9 @@ internal import Bytes
 internal import Linux
 
 /// Option (5): an index of files, a page of block pointers for each, and one data file that stays
-/// open. Whole files are culled, those first that were not used for longest.
+/// open.
+///
+/// Whole files are culled, those first that were not used for longest.
 ///
 /// A page of 4 KiB holds a file's record and its pointers, with a hash that tells a torn one: its
 /// file is a miss then. RAM has the records, the free blocks, and the pointers of a few files.

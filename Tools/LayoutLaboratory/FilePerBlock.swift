@@ -1,7 +1,9 @@
 internal import Linux
 
 /// Option (3): an index of blocks in one file, and a data file for each slot, opened for each read
-/// and write. Data files are overwritten when their slot is used again.
+/// and write.
+///
+/// Data files are overwritten when their slot is used again.
 final class FilePerBlock: Layout {
   static let name = "(3) file per block"
   private static let directoryCount = 64

@@ -2,9 +2,9 @@ internal import Bytes
 internal import Linux
 
 /// Option (0a): a file for each object, its coherency data in an extended attribute, and what is
-/// present told from the filesystem's holes. Every operation opens its file.
+/// present told from the filesystem's holes.
 ///
-/// Culling reads the tree and removes the files that were not read for longest, as cachefilesd does.
+/// Every operation opens its file. Culling reads the tree and removes the files that were not read for longest, as cachefilesd does.
 /// One `syncfs` makes a batch durable, which is cheaper here than a flush for each file.
 final class FilePerObject: Layout {
   static let name = "(0a) file per object"

@@ -102,6 +102,9 @@ int cullet_bind_unix(int socket, const char *path);
 int cullet_connect_unix(int socket, const char *path);
 static inline int cullet_accept(int socket) { return accept4(socket, NULL, NULL, SOCK_CLOEXEC); }
 
+/* Not a function. */
+static inline void cullet_prefetch(const void *address) { __builtin_prefetch(address, 1); }
+
 /* SIG_IGN is a cast. */
 static inline void cullet_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
 
