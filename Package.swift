@@ -112,7 +112,7 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "Bytes", "Linux", "TestSupport",
+        "BlockStore", "Bytes", "CLinux", "EROFS", "EROFSReader", "LMDB", "Linux", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/Benchmarks", swiftSettings: house),
     .target(name: "CrashRecorder", path: "Tools/CrashRecorder"),
@@ -122,6 +122,12 @@ let package = Package(
         "BlockStore", "Bytes", "CLinux", "Linux", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/CrashExplorer", swiftSettings: house),
+    .executableTarget(
+      name: "LayoutLaboratory",
+      dependencies: [
+        "BlockStore", "Bytes", "CLinux", "Linux", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tools/LayoutLaboratory", swiftSettings: house),
 
     // Tests.
     .target(

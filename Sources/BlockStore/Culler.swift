@@ -8,6 +8,11 @@ internal import LMDB
 extension CommitWriter {
   /// One index transaction clears this many slots at most: 26 ms when they lie far apart.
   static let victimCountMax = 1024
+  /// So many victims are chosen at a time, to be cleared in the order of their slots.
+  ///
+  /// The coldest blocks lie anywhere: in the order of use, a transaction would copy a page of the
+  /// index for every record that it clears.
+  private static let plannedCountMax = 64 * victimCountMax
 
   /// Makes room for a batch, and up to the water mark when it is short.
   func makeRoom(for count: Int) {
@@ -21,15 +26,18 @@ extension CommitWriter {
     var consideredCount = 0
     let consideredCountMax = recency.count
     while free.count < target, consideredCount < consideredCountMax, index != nil {
-      let wanted = min(Self.victimCountMax, target - free.count)
+      let wanted = min(Self.plannedCountMax, target - free.count)
       var victims: [UInt32] = []
       recency.walkColdestFirst { slot in
         victims.append(slot)
         return victims.count < wanted
       }
       consideredCount += victims.count
-      let freedCount = evict(victims)
-      core.counters.culledBlocks.count(freedCount)
+      victims.sort()
+      for first in stride(from: 0, to: victims.count, by: Self.victimCountMax) where index != nil {
+        let end = min(victims.count, first + Self.victimCountMax)
+        core.counters.culledBlocks.count(evict(Array(victims[first..<end])))
+      }
     }
   }
 
@@ -108,7 +116,8 @@ extension CommitWriter {
     let block: UInt32
   }
 
-  /// What `request` would free, coldest first.
+  /// The coldest blocks that `request` would free, in the order of their slots, which makes freeing
+  /// them cheap.
   ///
   /// A pass over the list.
   func plan(_ request: CullRequest) -> [Victim] {
@@ -134,6 +143,7 @@ extension CommitWriter {
       wanted -= 1
       return true
     }
+    victims.sort { $0.slot < $1.slot }
     return victims
   }
 

@@ -21,6 +21,16 @@ struct Recovery {
     var droppedRecordCount: Int
   }
 
+  /// A record that counts, unless another slot has the block.
+  private struct Believed {
+    let slot: UInt32
+    let record: SlotRecord
+    let owner: Incarnation
+  }
+
+  /// Enough to keep the memory busy, few enough to stay in the nearest cache.
+  private static let groupCount = 64
+
   /// `hints` are from the last closing, coldest first.
   func run(hints: [RecencyFile.Entry]) throws(LMDBError) -> Outcome {
     let slotCount = core.geometry.slotCount
@@ -28,6 +38,9 @@ struct Recovery {
     var dropped = BlockIndex.Changes()
     let incarnations = try loadObjects(&numbers, &dropped)
     var sequences = [UInt64](repeating: 0, count: slotCount)
+    // The table is accessed at random: a group of records has its cells fetched at the same time.
+    var group: [Believed] = []
+    group.reserveCapacity(Self.groupCount)
     try index.scanSlots { slot, record in
       if let record, record.flags.contains(.free) { return }
       guard slot < slotCount, let record, let owner = owner(of: record, in: incarnations) else {
@@ -35,26 +48,11 @@ struct Recovery {
         return
       }
       numbers.lastSequence = max(numbers.lastSequence, record.sequence)
-      let existing = core.table.slot(handle: owner.handle, block: record.block)
-      if let existing, sequences[Int(existing)] >= record.sequence {
-        dropped.slots.append((slot, nil))
-        return
-      }
-      let publication = core.table.publish(
-        slot, handle: owner.handle, block: record.block, checksum: record.checksum,
-        lastUse: owner.lastUse.load(ordering: .relaxed))
-      switch publication {
-      case .added:
-        sequences[Int(slot)] = record.sequence
-        owner.slotCount.wrappingAdd(1, ordering: .relaxed)
-      case .replaced(let old):
-        sequences[Int(slot)] = record.sequence
-        sequences[Int(old)] = 0
-        dropped.slots.append((old, nil))
-      case .refused:
-        dropped.slots.append((slot, nil))
-      }
+      core.table.prefetch(handle: owner.handle, block: record.block)
+      group.append(Believed(slot: slot, record: record, owner: owner))
+      if group.count == Self.groupCount { publish(&group, &sequences, &dropped) }
     }
+    publish(&group, &sequences, &dropped)
     try clear(dropped, numbers)
     var free = FreeSlots(slotCount: slotCount)
     for slot in 0..<UInt32(slotCount) where sequences[Int(slot)] == 0 {
@@ -64,6 +62,38 @@ struct Recovery {
     return Outcome(
       numbers: numbers, free: free, recency: order(sequences, hints),
       blockCount: slotCount - free.count, droppedRecordCount: dropped.slots.count)
+  }
+
+  /// Puts a group of blocks into the table and empties it.
+  ///
+  /// Of two slots for one block, the later written stays there.
+  private func publish(
+    _ group: inout [Believed], _ sequences: inout [UInt64], _ dropped: inout BlockIndex.Changes
+  ) {
+    for believed in group {
+      let (slot, record, owner) = (believed.slot, believed.record, believed.owner)
+      let publication = core.table.publish(
+        slot, handle: owner.handle, block: record.block, checksum: record.checksum,
+        lastUse: owner.lastUse.load(ordering: .relaxed))
+      switch publication {
+      case .added:
+        sequences[Int(slot)] = record.sequence
+        owner.slotCount.wrappingAdd(1, ordering: .relaxed)
+      case .replaced(let old) where sequences[Int(old)] >= record.sequence:
+        let restored = core.table.publish(
+          old, handle: owner.handle, block: record.block, checksum: core.table.checksum(of: old),
+          lastUse: owner.lastUse.load(ordering: .relaxed))
+        precondition(restored == .replaced(slot), "a block changed its slot while it was restored")
+        dropped.slots.append((slot, nil))
+      case .replaced(let old):
+        sequences[Int(slot)] = record.sequence
+        sequences[Int(old)] = 0
+        dropped.slots.append((old, nil))
+      case .refused:
+        dropped.slots.append((slot, nil))
+      }
+    }
+    group.removeAll(keepingCapacity: true)
   }
 
   private func loadObjects(
@@ -121,21 +151,38 @@ struct Recovery {
     var recency = RecencyList(table: core.table, slotCount: sequences.count)
     var isHinted = [Bool](repeating: false, count: sequences.count)
     var usable: [RecencyFile.Entry] = []
+    usable.reserveCapacity(hints.count)
     for entry in hints {
       let slot = Int(entry.slot)
       guard slot < sequences.count, sequences[slot] > 0, !isHinted[slot] else { continue }
       isHinted[slot] = true
       usable.append(entry)
     }
-    let unknown = (0..<sequences.count).filter { sequences[$0] > 0 && !isHinted[$0] }
-    for slot in unknown.sorted(by: { sequences[$0] < sequences[$1] }) {
-      recency.insert(UInt32(slot), in: core.isPinned(UInt32(slot)) ? .pinned : .probation)
+    for slot in slots(by: sequences, where: { !isHinted[$0] }) {
+      recency.insert(slot, in: core.isPinned(slot) ? .pinned : .probation)
     }
-    for entry in usable {
+    for (position, entry) in usable.enumerated() {
+      let ahead = position + Self.groupCount
+      if ahead < usable.count { core.table.prefetch(usable[ahead].slot) }
       let segment: RecencyList.Segment = entry.isProtected ? .protected : .probation
       recency.insert(entry.slot, in: core.isPinned(entry.slot) ? .pinned : segment)
       core.table.setLastUse(entry.lastUse, of: entry.slot)
     }
     return recency
+  }
+
+  /// The live slots that `isWanted`, by sequence number.
+  ///
+  /// Sequence and slot share a word: sorting indices by what they refer to takes four times as long.
+  /// Only the lower 36 bits of a sequence number count, for this is no more than a hint.
+  private func slots(by sequences: [UInt64], where isWanted: (Int) -> Bool) -> [UInt32] {
+    let slotMask = UInt64(StoreConfiguration.slotCountMax - 1)
+    let slotBits = UInt64(slotMask.nonzeroBitCount)
+    var keys: [UInt64] = []
+    for slot in sequences.indices where sequences[slot] > 0 && isWanted(slot) {
+      keys.append(sequences[slot] << slotBits | UInt64(slot))
+    }
+    keys.sort()
+    return keys.map { UInt32($0 & slotMask) }
   }
 }

@@ -1,88 +1,59 @@
 internal import Linux
-internal import Synchronization
 
-/// What RAM knows about each slot, in pieces of 65,536 that never move.
+/// What RAM knows about each slot, and the links of the recency list: tables that never move.
 ///
-/// A piece is zeroed memory that costs nothing until it is touched, so opening a large cache that is
-/// nearly empty is cheap. Pieces are added by the writer thread, before the number of any of their
-/// slots is known to another. All of the memory is kept until the array goes.
+/// They are zeroed memory that costs nothing until it is touched, so opening a large cache that is
+/// nearly empty is cheap. The writer thread makes them longer, before the number of any new slot is
+/// known to another. All of the memory is kept until the array goes.
 ///
 /// Not synchronised: ``SlotTable`` says who may touch what.
 @safe
 struct SlotArray: ~Copyable, @unchecked Sendable {
-  @safe
-  private struct Piece {
-    var slots: UnsafeMutablePointer<Slot>
-    var links: UnsafeMutablePointer<SlotLinks>
+  private let slotMemory: ReservedMemory
+  private let linkMemory: ReservedMemory
+  private let slots: UnsafeMutablePointer<Slot>
+  private let links: UnsafeMutablePointer<SlotLinks>
+
+  /// An array that holds no slot yet; nil when the process may not have so many addresses.
+  init?() {
+    let capacity = StoreConfiguration.slotCountMax
+    guard let slotMemory = ReservedMemory(byteCount: capacity * MemoryLayout<Slot>.stride),
+      let linkMemory = ReservedMemory(byteCount: capacity * MemoryLayout<SlotLinks>.stride)
+    else { return nil }
+    unsafe slots = slotMemory.start.bindMemory(to: Slot.self, capacity: capacity)
+    unsafe links = linkMemory.start.bindMemory(to: SlotLinks.self, capacity: capacity)
+    self.slotMemory = slotMemory
+    self.linkMemory = linkMemory
   }
 
-  private static let pieceBits = 16
-  private static let pieceCountMax = StoreConfiguration.slotCountMax >> pieceBits
-
-  private let pieces: UnsafeMutablePointer<Piece>
-  private let pieceCount = Atomic(0)
-
-  /// An array that holds no slot yet.
-  init() {
-    unsafe pieces = .allocate(capacity: Self.pieceCountMax)
-  }
-
-  deinit {
-    for index in 0..<pieceCount.load(ordering: .relaxed) {
-      unsafe ZeroedMemory.deallocate(pieces[index].slots)
-      unsafe ZeroedMemory.deallocate(pieces[index].links)
-    }
-    unsafe pieces.deallocate()
-  }
-
-  /// Holds at least `slotCount` slots from now on, the new ones all zeros; false when memory is
-  /// short.
+  /// Holds at least `slotCount` slots from now on, the new ones all zeros, which is a free slot that
+  /// is in no list; false when memory is short.
   func grow(to slotCount: Int) -> Bool {
-    let count = 1 << Self.pieceBits
-    for index in pieceCount.load(ordering: .relaxed)..<Self.pieceCountMax
-    where index << Self.pieceBits < slotCount {
-      // All zeros are a free slot that is in no list.
-      guard let slots = unsafe ZeroedMemory.allocate(Slot.self, count: count) else { return false }
-      guard let links = unsafe ZeroedMemory.allocate(SlotLinks.self, count: count) else {
-        unsafe ZeroedMemory.deallocate(slots)
-        return false
-      }
-      let piece = unsafe Piece(slots: slots, links: links)
-      unsafe (pieces + index).initialize(to: piece)
-      pieceCount.store(index + 1, ordering: .releasing)
-    }
-    return true
+    slotMemory.grow(to: slotCount * MemoryLayout<Slot>.stride)
+      && linkMemory.grow(to: slotCount * MemoryLayout<SlotLinks>.stride)
   }
 
   /// Slot `slot`, which the array holds.
   subscript(slot: UInt32) -> Slot {
     @inline(__always)
-    _read {
-      let index = Int(slot)
-      yield unsafe pieces[index >> Self.pieceBits].slots[index & Self.indexMask]
-    }
+    _read { yield unsafe slots[Int(slot)] }
     @inline(__always)
-    nonmutating _modify {
-      let index = Int(slot)
-      yield unsafe &pieces[index >> Self.pieceBits].slots[index & Self.indexMask]
-    }
+    nonmutating _modify { yield unsafe &slots[Int(slot)] }
   }
 
   /// The slot's neighbours in the recency list.
   subscript(links slot: UInt32) -> SlotLinks {
     @inline(__always)
-    _read {
-      let index = Int(slot)
-      yield unsafe pieces[index >> Self.pieceBits].links[index & Self.indexMask]
-    }
+    _read { yield unsafe links[Int(slot)] }
     @inline(__always)
-    nonmutating _modify {
-      let index = Int(slot)
-      yield unsafe &pieces[index >> Self.pieceBits].links[index & Self.indexMask]
-    }
+    nonmutating _modify { yield unsafe &links[Int(slot)] }
   }
 
-  private static let indexMask = (1 << pieceBits) - 1
+  /// Has the processor fetch what there is about a slot, while the program goes on.
+  func prefetch(_ slot: UInt32) {
+    unsafe HeapMemory.prefetch(slots + Int(slot))
+    unsafe HeapMemory.prefetch(links + Int(slot))
+  }
 }
 
 /// The neighbours of a slot in the recency list, towards the hot and the cold end.

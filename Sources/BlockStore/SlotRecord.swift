@@ -63,9 +63,7 @@ struct SlotRecord: Hashable, Sendable {
     start = Int(packed & 0xF_FFFF)
     validByteCount = Int(packed >> 20 & 0x1F_FFFF)
     flags = Flags(rawValue: UInt8(packed >> 41 & 0x7F))
-    guard encoded(slot: slot).rawSpan.load(fromByteOffset: 32, as: UInt64.self) == packed else {
-      return nil
-    }
+    guard packed == fields | check(of: fields, slot: slot) << 48 else { return nil }
   }
 
   /// The record's bytes, checked as belonging to `slot`.
@@ -77,14 +75,24 @@ struct SlotRecord: Hashable, Sendable {
     span.store(epoch, atByteOffset: 12)
     span.store(sequence, atByteOffset: 16)
     span.store(checksum, atByteOffset: 24)
-    let fields =
-      UInt64(start) | UInt64(validByteCount) << 20 | UInt64(flags.rawValue & 0x7F) << 41
-    span.store(fields, atByteOffset: 32)
-    // Sixteen bits of hash: enough to tell a record from the garbage of a damaged index page.
-    let check = XXH64.hash(bytes.rawSpan, seed: UInt64(slot)) & 0xFFFF
-    var checked = bytes.mutableRawSpan
-    checked.store(fields | check << 48, atByteOffset: 32)
+    span.store(fields | check(of: fields, slot: slot) << 48, atByteOffset: 32)
     return bytes
+  }
+
+  /// The packed fields without their check.
+  private var fields: UInt64 {
+    UInt64(start) | UInt64(validByteCount) << 20 | UInt64(flags.rawValue & 0x7F) << 41
+  }
+
+  /// Sixteen bits of hash: enough to tell a record from the garbage of a damaged index page.
+  ///
+  /// Of the record without its check; on the stack, for opening a cache decodes every record.
+  private func check(of fields: UInt64, slot: UInt32) -> UInt64 {
+    let words: [5 of UInt64] = [
+      object.littleEndian, (UInt64(epoch) << 32 | UInt64(block)).littleEndian,
+      sequence.littleEndian, checksum.littleEndian, fields.littleEndian,
+    ]
+    return XXH64.hash(unsafe words.span.bytes, seed: UInt64(slot)) & 0xFFFF
   }
 }
 

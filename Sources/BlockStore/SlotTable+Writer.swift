@@ -33,6 +33,17 @@ extension SlotTable {
     return .added
   }
 
+  /// Writer: has the processor fetch the cell where the block would be, to publish it soon.
+  func prefetch(handle: UInt32, block: UInt32) {
+    let place = place(handle, block)
+    unsafe HeapMemory.prefetch(shards[place.shard].cells + home(of: place))
+  }
+
+  /// Writer: has the processor fetch what there is about a slot, for its place in the list.
+  func prefetch(_ slot: UInt32) {
+    slots.prefetch(slot)
+  }
+
   /// Writer: takes a live slot that nobody holds out of the table; false when it is otherwise.
   func withdraw(_ slot: UInt32) -> Bool {
     let (handle, block) = key(of: slot)

@@ -43,7 +43,7 @@ final class SlotTable: @unchecked Sendable {
   static let queueLength = 256
 
   /// Its elements are guarded as ``Slot`` says.
-  let slots = SlotArray()
+  let slots: SlotArray
   let shards: UnsafeMutablePointer<Shard>
   let queues: UnsafeMutablePointer<UInt32>
   private let shardBits: UInt64
@@ -56,6 +56,8 @@ final class SlotTable: @unchecked Sendable {
 
   /// A table for `slotCount` slots; nil when memory is short.
   init?(slotCount: Int) {
+    guard let slots = SlotArray() else { return nil }
+    self.slots = slots
     var bits: UInt64 = 0
     while bits < 6, slotCount >> Int(bits + 1) >= 512 { bits += 1 }
     shardBits = bits
@@ -178,7 +180,7 @@ extension SlotTable {
     unsafe shard.cells[gap] = 0
   }
 
-  private func home(of place: Place) -> Int {
+  func home(of place: Place) -> Int {
     Int((place.position &* UInt64(unsafe shards[place.shard].cellCount)) >> 32)
   }
 }

@@ -63,6 +63,7 @@ struct StoreOpening {
     guard let (core, writer) = recovered else {
       throw StoreError(.io, path: indexPath, message: "\(indexPath): cannot read a new index")
     }
+    HeapMemory.returnUnused()
     try markInUse(writer, file, header)
     lock.leaveMark(StoreOwner(processID: CurrentProcess.id, since: WallClock.now))
     return (core, writer, lock)

@@ -5,7 +5,7 @@ internal import Foundation
 @main
 struct Benchmarks: ParsableCommand {
   enum Suite: String, ExpressibleByArgument, CaseIterable {
-    case main
+    case main, store
   }
 
   static let configuration = CommandConfiguration(
@@ -14,6 +14,7 @@ struct Benchmarks: ParsableCommand {
   @Argument(help: "What to measure.") var suite: Suite
   @Flag(help: "Print one JSON array of rows.") var json = false
   @Option(help: "How often to measure; the medians are shown.") var runs = 5
+  @Option(help: "Measure only this part of the suite `store`.") var part: StoreSuite.Part?
   @Option(help: .hidden) var cullet: String
   @Option(help: .hidden) var directory: String
 
@@ -22,11 +23,10 @@ struct Benchmarks: ParsableCommand {
   }
 
   func run() throws {
-    let stage = try Stage(directory: directory, binary: cullet)
-    defer { stage.tearDown() }
     let rows =
       switch suite {
-      case .main: try MainSuite(stage: stage).rows(runCount: runs)
+      case .main: try mainRows()
+      case .store: try StoreSuite(directory: directory, part: part).rows(runCount: runs)
       }
     if json {
       let encoder = JSONEncoder()
@@ -35,5 +35,11 @@ struct Benchmarks: ParsableCommand {
     } else {
       print(Row.table(rows))
     }
+  }
+
+  private func mainRows() throws -> [Row] {
+    let stage = try Stage(directory: directory, binary: cullet)
+    defer { stage.tearDown() }
+    return try MainSuite(stage: stage).rows(runCount: runs)
   }
 }

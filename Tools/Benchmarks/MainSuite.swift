@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Linux
 
 /// The main job beside the kernel's EROFS on the same image as a local file: reads with nothing, with
@@ -90,9 +89,5 @@ struct MainSuite {
       _ = try access.measure(at: point, isFast: false, on: stage)
     }
     return try Access.allCases.map { try $0.measure(at: point, isFast: true, on: stage) }
-  }
-
-  private func note(_ line: String) {
-    FileHandle.standardError.write(Data("\(line)\n".utf8))
   }
 }

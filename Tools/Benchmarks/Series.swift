@@ -6,8 +6,20 @@ struct Series {
     case readsPerSecond = "reads/s"
     case seconds = "s"
     case milliseconds = "ms"
+    case microseconds = "µs"
+    case nanoseconds = "ns"
+    case bytes = "B"
+    case flushes
+    case slotsPerSecond = "slots/s"
+    /// Misses out of all accesses.
+    case missRatio = "miss ratio"
 
-    var isRate: Bool { self == .megabytesPerSecond || self == .readsPerSecond }
+    var isRate: Bool {
+      switch self {
+      case .megabytesPerSecond, .readsPerSecond, .slotsPerSecond: true
+      default: false
+      }
+    }
   }
 
   let name: String

@@ -119,3 +119,8 @@ func timed(_ body: () throws -> Void) rethrows -> Double {
   try body()
   return Double(MonotonicClock.now - start) / 1e9
 }
+
+/// Tells whoever waits where the suite is, on standard error.
+func note(_ line: String) {
+  FileHandle.standardError.write(Data("\(line)\n".utf8))
+}

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -100,6 +101,9 @@ int cullet_receive_descriptor(int socket);
 int cullet_bind_unix(int socket, const char *path);
 int cullet_connect_unix(int socket, const char *path);
 static inline int cullet_accept(int socket) { return accept4(socket, NULL, NULL, SOCK_CLOEXEC); }
+
+/* Not a function. */
+static inline void cullet_prefetch(const void *address) { __builtin_prefetch(address, 1); }
 
 /* SIG_IGN is a cast. */
 static inline void cullet_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }

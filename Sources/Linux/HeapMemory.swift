@@ -1,0 +1,31 @@
+internal import CLinux
+
+/// The memory that `malloc` hands out.
+package enum HeapMemory {
+  /// Gives memory that was freed back to the system, after work that took much for a short time.
+  ///
+  /// The allocator keeps up to 64 MiB for itself otherwise.
+  package static func returnUnused() {
+    malloc_trim(0)
+  }
+
+  /// Asks for huge pages behind large memory that is accessed at random, before it is touched: a
+  /// miss of the translation cache costs more than one of the data cache, doubly so in a virtual
+  /// machine.
+  ///
+  /// A hint; the pages at both ends are left as they are.
+  @unsafe
+  package static func preferHugePages(_ start: UnsafeMutableRawPointer, byteCount: Int) {
+    let pageByteCount = AlignedBuffer.alignment
+    let skipped = -Int(bitPattern: start) & (pageByteCount - 1)
+    let whole = (byteCount - skipped) & ~(pageByteCount - 1)
+    guard whole > 0 else { return }
+    unsafe madvise(start + skipped, whole, MADV_HUGEPAGE)
+  }
+
+  /// Has the processor fetch what is at `address` for writing, while the program goes on.
+  @unsafe
+  package static func prefetch(_ address: UnsafeRawPointer) {
+    unsafe cullet_prefetch(address)
+  }
+}
