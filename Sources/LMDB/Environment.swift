@@ -18,8 +18,26 @@ package final class Environment: Sendable {
   /// Opens the environment in `directory`, which exists; creates its files when absent.
   ///
   /// `mapByteCount` is the most the file can ever hold, a multiple of the page size.
-  package init(
+  package convenience init(
     opening directory: String, mapByteCount: Int, tableCount: Int, mode: UInt32 = 0o600
+  ) throws(LMDBError) {
+    try self.init(
+      directory, mapByteCount: mapByteCount, tableCount: tableCount, flags: MDB_NOTLS, mode: mode)
+  }
+
+  /// Opens the environment in `directory` for reading alone, while nobody writes to it.
+  ///
+  /// Touches no file but its data, and takes no lock.
+  package convenience init(
+    inspecting directory: String, mapByteCount: Int, tableCount: Int
+  ) throws(LMDBError) {
+    try self.init(
+      directory, mapByteCount: mapByteCount, tableCount: tableCount,
+      flags: MDB_NOTLS | MDB_RDONLY | MDB_NOLOCK, mode: 0)
+  }
+
+  private init(
+    _ directory: String, mapByteCount: Int, tableCount: Int, flags: Int32, mode: UInt32
   ) throws(LMDBError) {
     var created: OpaquePointer?
     try LMDBError.check(unsafe mdb_env_create(&created), "mdb_env_create")
@@ -30,7 +48,7 @@ package final class Environment: Sendable {
       try LMDBError.check(
         unsafe mdb_env_set_maxdbs(environment, UInt32(clamping: tableCount)), "mdb_env_set_maxdbs")
       try LMDBError.check(
-        unsafe mdb_env_open(environment, directory, UInt32(MDB_NOTLS), mode), "mdb_env_open")
+        unsafe mdb_env_open(environment, directory, UInt32(flags), mode), "mdb_env_open")
     } catch {
       // Also right after a failed mdb_env_open, which leaves the handle half made.
       unsafe mdb_env_close(environment)

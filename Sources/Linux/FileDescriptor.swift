@@ -1,4 +1,4 @@
-package import Bytes
+internal import Bytes
 internal import CLinux
 
 /// An open file description, closed when its owner goes.
@@ -162,18 +162,6 @@ extension FileDescriptor {
   package func sync() throws(SystemError) {
     _ = try retryingInterrupts("fsync") { Int(fsync(rawValue)) }
   }
-
-  package func truncate(toByteCount byteCount: UInt64) throws(SystemError) {
-    _ = try retryingInterrupts("ftruncate") { Int(ftruncate(rawValue, Int(byteCount))) }
-  }
-
-  /// Reserves the range so that writing it cannot run out of space, and grows the file to hold it.
-  package func allocate(_ range: ByteRange) throws(SystemError) {
-    _ = try retryingInterrupts("fallocate") {
-      Int(fallocate(rawValue, 0, Int(range.offset), Int(range.byteCount)))
-    }
-  }
-
 }
 
 extension FileDescriptor {
