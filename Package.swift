@@ -136,7 +136,7 @@ let package = Package(
     tests("BytesTests", "Bytes"),
     tests("CodecsTests", "Bytes", "Codecs"),
     tests("LMDBTests", "Bytes", "LMDB"),
-    tests("BlockStoreTests", "BlockStore", "Bytes", "Linux"),
+    tests("BlockStoreTests", "BlockStore", "Bytes", "Linux", "cullet"),
     tests("EROFSTests", "Bytes", "EROFS"),
     tests("EROFSReaderTests", "Bytes", "Codecs", "EROFS", "EROFSReader", "Linux"),
     tests("FUSEProtocolTests", "Bytes", "CLinux", "FUSEProtocol"),

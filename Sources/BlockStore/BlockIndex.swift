@@ -34,8 +34,8 @@ final class BlockIndex {
     var lastObjectID: UInt64 = 0
   }
 
-  private static let uuidKey = [UInt8]("uuid".utf8)
-  private static let countersKey = [UInt8]("counters".utf8)
+  static let uuidKey = [UInt8]("uuid".utf8)
+  static let countersKey = [UInt8]("counters".utf8)
 
   private let environment: Environment
   private let meta: Table

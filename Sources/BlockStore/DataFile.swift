@@ -54,15 +54,44 @@ final class DataFile: Sendable {
     }
   }
 
-  /// Makes the file as long as `geometry` says, by new zeros at the end or by cutting it off.
-  func setSlotCount(_ geometry: Geometry) throws(SystemError) {
-    try file.truncate(toByteCount: geometry.dataFileByteCount)
+  /// Makes a file that has been cut off long enough again; what was cut reads as zeros.
+  ///
+  /// ENOSPC when it is a device that has become too small.
+  func extend(to geometry: Geometry) throws(SystemError) {
+    if try file.readableByteCount() < geometry.dataFileByteCount {
+      try setSlotCount(geometry)
+    }
   }
 
-  /// Makes a file that has been cut off long enough again; what was cut reads as zeros.
-  func extend(to geometry: Geometry) throws(SystemError) {
-    if try file.status().byteCount < geometry.dataFileByteCount {
+  /// Makes a regular file just large enough for `geometry`, with zeros in what is new; sees to it
+  /// that a device is.
+  ///
+  /// ENOSPC when the device is too small. Not durable before ``sync()``.
+  func setSlotCount(_ geometry: Geometry) throws(SystemError) {
+    if try file.status().isRegular {
       try file.truncate(toByteCount: geometry.dataFileByteCount)
+    } else if try file.readableByteCount() < geometry.dataFileByteCount {
+      throw SystemError(call: "BLKGETSIZE64", errno: .noSpace)
+    }
+  }
+
+  /// Gives the space of slots back that hold nothing; what they read as is unspecified.
+  ///
+  /// The index on disk must not name them, and no reader hold them. Where filesystem or device do
+  /// not support it, nothing happens.
+  func discard(_ slots: Range<UInt32>, of geometry: Geometry) throws(SystemError) {
+    let range = ByteRange(
+      offset: geometry.offset(ofSlot: slots.lowerBound),
+      byteCount: UInt64(slots.count) << UInt64(geometry.blockSizeBits))
+    guard !slots.isEmpty, let range else { return }
+    do throws(SystemError) {
+      if try file.status().isRegular {
+        try file.punchHole(range)
+      } else {
+        try file.discard(range)
+      }
+    } catch {
+      if error.errno != .notSupported { throw error }
     }
   }
 }
@@ -97,53 +126,5 @@ extension DataFile {
     let copy = Int(header.serial % UInt64(StoreHeader.offsets.count))
     try file.write(header.encoded.rawSpan, at: StoreHeader.offsets[copy])
     try file.syncData()
-  }
-}
-
-/// The mark of the process that has the cache, and the lock that makes it so.
-///
-/// The lock lies on an open file description of its own, and goes with the process at the latest;
-/// the mark, at byte 8192 of the data file, only tells others whom to ask.
-final class OwnerLock: Sendable {
-  private static let markOffset: UInt64 = 8192
-  private static let magic: UInt64 = 0x5245_4E57_4F4C_5543
-
-  private let file: FileDescriptor
-
-  /// Takes the lock on the data file at `path`; throws `.busy` when someone has it.
-  init(locking path: String, directory: String) throws(StoreError) {
-    do throws(SystemError) {
-      file = try FileDescriptor(opening: path, [.readWrite, .noFollow])
-      if try file.tryLockExclusively() { return }
-    } catch {
-      throw StoreError(error, path: path)
-    }
-    let owner = Self.mark(in: file)
-    let who = owner.map { "process \($0.processID)" } ?? "another process"
-    throw StoreError(
-      .busy(owner), path: directory,
-      message: "the cache in \(directory) is in use by \(who): ask that one, or stop it first")
-  }
-
-  /// Leaves this process's mark; others can do without it.
-  func leaveMark(_ owner: StoreOwner) {
-    var writer = ByteWriter(reservingCapacity: 24)
-    writer.append(Self.magic)
-    writer.append(UInt64(bitPattern: Int64(owner.processID)))
-    writer.append(UInt64(bitPattern: owner.since))
-    _ = try? file.write(writer.bytes.rawSpan, at: Self.markOffset)
-  }
-
-  private static func mark(in file: borrowing FileDescriptor) -> StoreOwner? {
-    guard let bytes = try? file.read(byteCount: 24, at: markOffset), bytes.count == 24 else {
-      return nil
-    }
-    let span = bytes.rawSpan
-    guard span.load(fromByteOffset: 0, as: UInt64.self) == magic,
-      let processID = Int32(exactly: span.load(fromByteOffset: 8, as: UInt64.self))
-    else { return nil }
-    return StoreOwner(
-      processID: processID,
-      since: Int64(bitPattern: span.load(fromByteOffset: 16, as: UInt64.self)))
   }
 }

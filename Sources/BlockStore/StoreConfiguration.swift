@@ -18,16 +18,20 @@ package struct StoreConfiguration: Hashable, Sendable {
   package var limits: CullLimits
   /// Whether to reserve the data file's space at once rather than as it is written.
   package var preallocates: Bool
+  /// Checks the index after a crash of the machine; without it, such an index is not believed.
+  package var indexHelper: IndexHelper?
 
   /// A configuration to be checked when the cache is made.
   package init(
     capacityByteCount: UInt64 = 20 << 30, blockByteCount: Int = 64 << 10,
-    limits: CullLimits = .standard, preallocates: Bool = false
+    limits: CullLimits = .standard, preallocates: Bool = false,
+    indexHelper: IndexHelper? = nil
   ) {
     self.capacityByteCount = capacityByteCount
     self.blockByteCount = blockByteCount
     self.limits = limits
     self.preallocates = preallocates
+    self.indexHelper = indexHelper
   }
 
   /// The geometry; throws `.badConfiguration` naming what is wrong.

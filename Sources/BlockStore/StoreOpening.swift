@@ -42,7 +42,7 @@ struct StoreOpening {
     var hints: [RecencyFile.Entry] = []
     if let existing {
       header = existing
-      index = openIndex(for: header)
+      index = openIndex(for: header, configuration.indexHelper)
       if header.flags.contains(.clean), index != nil {
         hints = RecencyFile.read(from: recencyPath, serial: header.serial)
       }
@@ -139,15 +139,9 @@ struct StoreOpening {
   }
 
   /// The index that belongs to `header`, if it can be believed.
-  private mutating func openIndex(for header: StoreHeader) -> BlockIndex? {
+  private mutating func openIndex(for header: StoreHeader, _ helper: IndexHelper?) -> BlockIndex? {
     if header.flags.contains(.wipe) {
       report.notes.append("the index was given up by the last owner: the cache begins empty")
-      return nil
-    }
-    // After a crash of the process alone the page cache holds what was written; after one of the
-    // machine a damaged page could bring the whole process down with it, inside LMDB.
-    guard header.flags.contains(.clean) || header.bootID == Self.bootID() else {
-      report.notes.append("the machine stopped while the cache was open: it begins empty")
       return nil
     }
     guard (try? FileDescriptor(opening: indexPath, [.directory, .noFollow])) != nil,
@@ -156,6 +150,7 @@ struct StoreOpening {
       report.notes.append("the index is missing: the cache begins empty")
       return nil
     }
+    guard isWhole(header, helper) else { return nil }
     do throws(LMDBError) {
       let index = try BlockIndex(opening: indexPath, geometry: header.geometry)
       guard try index.identifier() == header.indexID else {
@@ -170,6 +165,42 @@ struct StoreOpening {
     } catch {
       report.notes.append("the index cannot be used (\(error)): the cache begins empty")
       return nil
+    }
+  }
+
+  /// Whether LMDB may be let near the index: a damaged page could bring the process down with it.
+  ///
+  /// After a crash of the process alone the page cache holds what was written. After one of the
+  /// machine, another process looks first.
+  private mutating func isWhole(_ header: StoreHeader, _ helper: IndexHelper?) -> Bool {
+    if let fault = metaFault() {
+      report.notes.append("the index cannot be used (\(fault)): the cache begins empty")
+      return false
+    }
+    if header.flags.contains(.clean) || header.bootID == Self.bootID() { return true }
+    guard let helper else {
+      report.notes.append("the machine stopped while the cache was open: it begins empty")
+      return false
+    }
+    if let complaint = helper.complaint(about: indexPath, header.geometry) {
+      report.notes.append(
+        "the machine stopped while the cache was open, and the index is damaged (\(complaint)): "
+          + "the cache begins empty")
+      return false
+    }
+    return true
+  }
+
+  /// What is wrong with the index's meta pages and size; nil for nothing.
+  private func metaFault() -> String? {
+    do {
+      let file = try FileDescriptor(opening: "\(indexPath)/data.mdb", [.readOnly, .noFollow])
+      _ = try IndexMeta(reading: file)
+      // The lock on the data file is the one that counts; what this one holds is of a dead process.
+      try Paths.removeFile("\(indexPath)/lock.mdb")
+      return nil
+    } catch {
+      return "\(error)"
     }
   }
 

@@ -18,8 +18,26 @@ package final class Environment: Sendable {
   /// Opens the environment in `directory`, which exists; creates its files when absent.
   ///
   /// `mapByteCount` is the most the file can ever hold, a multiple of the page size.
-  package init(
+  package convenience init(
     opening directory: String, mapByteCount: Int, tableCount: Int, mode: UInt32 = 0o600
+  ) throws(LMDBError) {
+    try self.init(
+      directory, mapByteCount: mapByteCount, tableCount: tableCount, flags: MDB_NOTLS, mode: mode)
+  }
+
+  /// Opens the environment in `directory` for reading alone, while nobody writes to it.
+  ///
+  /// Touches no file but its data, and takes no lock.
+  package convenience init(
+    inspecting directory: String, mapByteCount: Int, tableCount: Int
+  ) throws(LMDBError) {
+    try self.init(
+      directory, mapByteCount: mapByteCount, tableCount: tableCount,
+      flags: MDB_NOTLS | MDB_RDONLY | MDB_NOLOCK, mode: 0)
+  }
+
+  private init(
+    _ directory: String, mapByteCount: Int, tableCount: Int, flags: Int32, mode: UInt32
   ) throws(LMDBError) {
     var created: OpaquePointer?
     try LMDBError.check(unsafe mdb_env_create(&created), "mdb_env_create")
@@ -30,7 +48,8 @@ package final class Environment: Sendable {
       try LMDBError.check(
         unsafe mdb_env_set_maxdbs(environment, UInt32(clamping: tableCount)), "mdb_env_set_maxdbs")
       try LMDBError.check(
-        unsafe mdb_env_open(environment, directory, Self.openFlags, mode), "mdb_env_open")
+        unsafe mdb_env_open(environment, directory, UInt32(flags) | Self.mutantFlags, mode),
+        "mdb_env_open")
     } catch {
       // Also right after a failed mdb_env_open, which leaves the handle half made.
       unsafe mdb_env_close(environment)
@@ -39,8 +58,9 @@ package final class Environment: Sendable {
     unsafe handle = environment
   }
 
-  private static var openFlags: UInt32 {
-    var flags = UInt32(MDB_NOTLS)
+  /// What a fault made on purpose adds, see ``Mutant``.
+  private static var mutantFlags: UInt32 {
+    var flags: UInt32 = 0
     #if CULLET_MUTANTS
     if Mutant.active == .earlyRecycleWithoutMetaSync { flags |= UInt32(MDB_NOMETASYNC) }
     if Mutant.active == .noSync { flags |= UInt32(MDB_NOSYNC) }

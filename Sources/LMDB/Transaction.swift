@@ -112,6 +112,13 @@ package struct Transaction: ~Copyable {
       pageCount: size.ms_branch_pages + size.ms_leaf_pages + size.ms_overflow_pages)
   }
 
+  /// The table called `name`, for use within a transaction that only reads; it must exist.
+  package func existingTable(_ name: String) throws(LMDBError) -> Table {
+    var table: UInt32 = 0
+    try LMDBError.check(unsafe mdb_dbi_open(handle, name, 0, &table), "mdb_dbi_open")
+    return Table(handle: table)
+  }
+
   mutating func openTable(_ name: String, flags: UInt32) throws(LMDBError) -> Table {
     var table: UInt32 = 0
     try LMDBError.check(unsafe mdb_dbi_open(handle, name, flags, &table), "mdb_dbi_open")

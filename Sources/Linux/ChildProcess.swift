@@ -45,11 +45,16 @@ package struct ChildProcess: ~Copyable {
     errors = pipe.keepingFirst()
   }
 
-  /// Waits for the end of the program and of its standard error.
-  package consuming func wait() throws(SystemError) -> Outcome {
+  /// Waits for the end of the program and of its standard error; kills it when `deadline` has come,
+  /// in monotonic nanoseconds.
+  package consuming func wait(until deadline: UInt64? = nil) throws(SystemError) -> Outcome {
     var complaint: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1024)
     while true {
+      if let deadline, try !hasErrors(before: deadline) {
+        _ = kill(processID, SIGKILL)
+        break
+      }
       var span = buffer.mutableRawSpan
       let count = try errors.read(into: &span)
       if count == 0 { break }
@@ -62,6 +67,19 @@ package struct ChildProcess: ~Copyable {
     return Outcome(
       exitStatus: cullet_exited(status) != 0 ? cullet_exit_status(status) : nil,
       complaint: String(decoding: complaint, as: UTF8.self))
+  }
+
+  /// Waits for the program to write to its standard error or to end; false when it did neither in
+  /// time.
+  private func hasErrors(before deadline: UInt64) throws(SystemError) -> Bool {
+    while true {
+      let now = MonotonicClock.now
+      guard now < deadline else { return false }
+      let milliseconds = Int32(clamping: (deadline - now) / 1_000_000 + 1)
+      var request = pollfd(fd: errors.rawValue, events: Int16(POLLIN), revents: 0)
+      let count = try retryingInterrupts("poll") { Int(unsafe poll(&request, 1, milliseconds)) }
+      if count > 0 { return true }
+    }
   }
 
   /// The parent's environment, less the variables that `additions` ("NAME=value") set.

@@ -1,4 +1,4 @@
-package import Bytes
+internal import Bytes
 internal import CLinux
 
 /// An open file description, closed when its owner goes.
@@ -161,29 +161,6 @@ extension FileDescriptor {
   /// Makes data and all metadata durable; on a directory, its entries.
   package func sync() throws(SystemError) {
     _ = try retryingInterrupts("fsync") { Int(fsync(rawValue)) }
-  }
-
-  package func truncate(toByteCount byteCount: UInt64) throws(SystemError) {
-    _ = try retryingInterrupts("ftruncate") { Int(ftruncate(rawValue, Int(byteCount))) }
-  }
-
-  /// Reserves the range so that writing it cannot run out of space, and grows the file to hold it.
-  package func allocate(_ range: ByteRange) throws(SystemError) {
-    _ = try retryingInterrupts("fallocate") {
-      Int(fallocate(rawValue, 0, Int(range.offset), Int(range.byteCount)))
-    }
-  }
-
-  /// Reserves the first `byteCount` bytes as ``allocate(_:)`` does, where the filesystem can.
-  ///
-  /// Where it cannot, a full disk shows as a failed write, as on any other day.
-  package func reserve(byteCount: UInt64) throws(SystemError) {
-    guard let range = ByteRange(offset: 0, byteCount: byteCount) else { return }
-    do throws(SystemError) {
-      try allocate(range)
-    } catch {
-      if error.errno != .notSupported { throw error }
-    }
   }
 }
 

@@ -77,6 +77,14 @@ package enum CurrentProcess {
   /// The effective user: 0 is root.
   package static var userID: UInt32 { geteuid() }
 
+  /// Ends with the thread that started this process, and leaves no core file behind: for a helper
+  /// that may come to harm.
+  package static func becomeExpendable() {
+    _ = cullet_end_with_parent()
+    var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+    _ = unsafe setrlimit(Int32(RLIMIT_CORE.rawValue), &limit)
+  }
+
   /// Ends the process at once, with `status` for its parent.
   package static func exit(_ status: Int32) -> Never {
     CLinux.exit(status)

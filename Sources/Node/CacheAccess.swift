@@ -1,3 +1,4 @@
+package import BlockStore
 package import EROFSReader
 internal import Linux
 
@@ -25,11 +26,16 @@ package final class CacheAccess: Sendable {
   }
 
   private let directory: CacheDirectory
+  private let indexHelper: IndexHelper?
   private let log: @Sendable (String) -> Void
   private let state = Lock(State())
 
-  package init(directory: CacheDirectory, log: @escaping @Sendable (String) -> Void = { _ in }) {
+  package init(
+    directory: CacheDirectory, indexHelper: IndexHelper? = nil,
+    log: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
     self.directory = directory
+    self.indexHelper = indexHelper
     self.log = log
   }
 
@@ -115,7 +121,7 @@ package final class CacheAccess: Sendable {
         }
         return .node(
           try Node(
-            owning: directory, role: .transient, log: log,
+            owning: directory, role: .transient, indexHelper: indexHelper, log: log,
             onHandOver: { [weak self] in self?.handOver() }))
       } catch {
         // Between its lock and its socket, or its last client and its end, an owner is both

@@ -1,3 +1,4 @@
+package import BlockStore
 internal import Linux
 
 /// Finds or starts the process that will serve a mount.
@@ -23,12 +24,14 @@ package struct MountLauncher: Sendable {
 
   /// Becomes the resident owner of the cache at `directory`, or finds the one there is.
   package static func claim(
-    _ directory: CacheDirectory, log: @escaping @Sendable (String) -> Void
+    _ directory: CacheDirectory, indexHelper: IndexHelper? = nil,
+    log: @escaping @Sendable (String) -> Void
   ) throws(Failure) -> Claim {
     let deadline = MonotonicClock.now + patienceNanoseconds
     while true {
       do throws(Failure) {
-        return .owned(try Node(owning: directory, role: .resident, log: log))
+        return .owned(
+          try Node(owning: directory, role: .resident, indexHelper: indexHelper, log: log))
       } catch {
         guard error.status == .tryAgain else { throw error }
         if let client = try ControlClient(directory: directory) {

@@ -1,4 +1,4 @@
-internal import BlockStore
+package import BlockStore
 internal import EROFSReader
 internal import Linux
 internal import Origins
@@ -35,16 +35,17 @@ package final class Node: Sendable {
 
   /// Opens the cache at `directory`, made on first use, and answers at its socket.
   ///
-  /// `onHandOver` is called, on a thread of its own, when another process wants the cache for good.
+  /// `indexHelper` looks at the index first after a crash of the machine. `onHandOver` is called, on a thread of its own, when another process wants the cache for good.
   package init(
-    owning directory: CacheDirectory, role: Role, log: @escaping @Sendable (String) -> Void,
-    onHandOver: (@Sendable () -> Void)? = nil
+    owning directory: CacheDirectory, role: Role, indexHelper: IndexHelper? = nil,
+    log: @escaping @Sendable (String) -> Void, onHandOver: (@Sendable () -> Void)? = nil
   ) throws(Failure) {
     self.directory = directory
     self.role = role
     self.onHandOver = onHandOver
     do throws(StoreError) {
-      store = try CacheStore(opening: directory.path, creatingWith: StoreConfiguration())
+      store = try CacheStore(
+        opening: directory.path, creatingWith: StoreConfiguration(indexHelper: indexHelper))
     } catch {
       throw Failure(error)
     }

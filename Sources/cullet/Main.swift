@@ -61,7 +61,7 @@ struct Cullet: ParsableCommand {
       CommandGroup(
         name: "Mounts:",
         subcommands: [MountImage.self, MountServer.self, Unmount.self, Mounts.self]),
-      CommandGroup(name: "The cache:", subcommands: [Cache.self]),
+      CommandGroup(name: "The cache:", subcommands: [Cache.self, VerifyIndex.self]),
       CommandGroup(name: "Origins:", subcommands: [Serve.self]),
     ])
 }

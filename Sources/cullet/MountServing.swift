@@ -1,3 +1,4 @@
+internal import BlockStore
 internal import Linux
 internal import Logging
 internal import Node
@@ -16,7 +17,8 @@ struct MountServing {
   func run(onReady: (Failure?) -> Bool = { _ in true }) throws {
     let signals = Signals(blocking: [Signals.interrupt, Signals.terminate, Signals.wake])
     let logger = Logger(label: "cullet", factory: StreamLogHandler.standardError(label:))
-    switch try MountLauncher.claim(cache, log: { logger.error("\($0)") }) {
+    let claim = try MountLauncher.claim(cache, indexHelper: .thisProgram) { logger.error("\($0)") }
+    switch claim {
     case .owned(let node):
       defer { node.close() }
       let failure = mount(with: node, onReady)

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BlockStore
 internal import EROFSReader
 internal import FoundationEssentials
 internal import Linux
@@ -48,7 +49,9 @@ struct ImageOptions: ParsableArguments {
 extension CacheOptions {
   /// The way to the cache; what opening it has to say goes to stderr.
   var access: CacheAccess {
-    CacheAccess(directory: directory) { Terminal.note("cullet: note: \($0)") }
+    CacheAccess(directory: directory, indexHelper: .thisProgram) {
+      Terminal.note("cullet: note: \($0)")
+    }
   }
 
   /// Runs `body` with the cache, here or through its owner, and gives it up again.

@@ -143,25 +143,4 @@ import Testing
     #expect(try store.bind("a").isRight(0) == true)
     #expect(store.status().blocks.used == 4)
   }
-
-  @Test func `an unclean cache from another boot begins empty`() throws {
-    do {
-      let store = try fixture.open()
-      try store.bind("a").fill(0)
-      try store.flush()
-      store.abandon()
-    }
-    // Both superblocks are given another boot; their checksums are made right again.
-    for offset in [0, 4096] as [UInt64] {
-      var header = try fixture.read(count: 512, at: offset)
-      header[64] ^= 1
-      let check = CRC32C.checksum(header.rawSpan.extracting(0..<508))
-      for byte in 0..<4 { header[508 + byte] = UInt8(truncatingIfNeeded: check >> (8 * byte)) }
-      try fixture.overwrite(header, at: offset)
-    }
-    let store = try fixture.open()
-    #expect(store.openReport.notes.count == 1)
-    #expect(store.openReport.blockCount == 0)
-    #expect(try store.bind("a").bytes(ofBlock: 0) == nil)
-  }
 }

@@ -16,13 +16,35 @@ struct StoreFixture {
 
   /// Opens the cache, of `slotCount` slots if it is new.
   func open(
-    slotCount: Int = 64, blockByteCount: Int = 65536, limits: CullLimits = .standard
+    slotCount: Int = 64, blockByteCount: Int = 65536, limits: CullLimits = .standard,
+    indexHelper: IndexHelper? = nil
   ) throws -> CacheStore {
     try CacheStore(
       opening: path,
       creatingWith: StoreConfiguration(
         capacityByteCount: UInt64(slotCount * blockByteCount), blockByteCount: blockByteCount,
-        limits: limits))
+        limits: limits, indexHelper: indexHelper))
+  }
+
+  /// The command, built beside the tests, as the checker of indexes.
+  static let indexHelper: IndexHelper = {
+    let beside = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+    return IndexHelper(
+      program: environmentValue("CULLET_BINARY") ?? beside.appending(path: "cullet").path(),
+      arguments: ["verify-index"])
+  }()
+
+  /// Makes a cache that was not closed look as if the machine had booted since.
+  ///
+  /// Both superblocks are given another boot; their checksums are made right again.
+  func pretendReboot() throws {
+    for offset in [0, 4096] as [UInt64] {
+      var header = try read(count: 512, at: offset)
+      header[64] ^= 1
+      let check = CRC32C.checksum(header.rawSpan.extracting(0..<508))
+      for byte in 0..<4 { header[508 + byte] = UInt8(truncatingIfNeeded: check >> (8 * byte)) }
+      try overwrite(header, at: offset)
+    }
   }
 
   /// The bytes of a version of a block: random, and different for each.

@@ -32,6 +32,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -65,6 +66,14 @@ static inline int cullet_fcntl_int(int fd, int command, int argument) {
 static inline int cullet_ioctl_u32(int fd, unsigned long request, unsigned int *argument) {
   return ioctl(fd, request, argument);
 }
+
+/* <linux/fs.h> and <sys/mount.h> define the same names; this is BLKDISCARD. */
+static inline int cullet_discard(int fd, unsigned long long offset, unsigned long long length) {
+  unsigned long long range[2] = {offset, length};
+  return ioctl(fd, _IO(0x12, 119), range);
+}
+
+static inline int cullet_end_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 /* openat2(2) has no C library function. */
 static inline int cullet_openat_beneath(int directory, const char *path, int flags) {

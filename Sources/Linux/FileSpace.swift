@@ -1,0 +1,48 @@
+package import Bytes
+internal import CLinux
+
+/// The space that a file takes.
+extension FileDescriptor {
+  package func truncate(toByteCount byteCount: UInt64) throws(SystemError) {
+    _ = try retryingInterrupts("ftruncate") { Int(ftruncate(rawValue, Int(byteCount))) }
+  }
+
+  /// Reserves the range so that writing it cannot run out of space, and grows the file to hold it.
+  package func allocate(_ range: ByteRange) throws(SystemError) {
+    _ = try retryingInterrupts("fallocate") {
+      Int(fallocate(rawValue, 0, Int(range.offset), Int(range.byteCount)))
+    }
+  }
+
+  /// Reserves the first `byteCount` bytes as ``allocate(_:)`` does, where the filesystem can.
+  ///
+  /// Where it cannot, a full disk shows as a failed write, as on any other day.
+  package func reserve(byteCount: UInt64) throws(SystemError) {
+    guard let range = ByteRange(offset: 0, byteCount: byteCount) else { return }
+    do throws(SystemError) {
+      try allocate(range)
+    } catch {
+      if error.errno != .notSupported { throw error }
+    }
+  }
+
+  /// Gives the space of a range of a regular file back; it reads as zeros from then on.
+  ///
+  /// The file keeps its size. EOPNOTSUPP where the filesystem has no holes.
+  package func punchHole(_ range: ByteRange) throws(SystemError) {
+    let mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+    _ = try retryingInterrupts("fallocate") {
+      Int(fallocate(rawValue, mode, Int(range.offset), Int(range.byteCount)))
+    }
+  }
+
+  /// Tells a block device that nobody wants the range, in whole sectors; what it reads as from then
+  /// on is unspecified.
+  ///
+  /// EOPNOTSUPP when the device cannot make use of that.
+  package func discard(_ range: ByteRange) throws(SystemError) {
+    _ = try retryingInterrupts("ioctl") {
+      Int(cullet_discard(rawValue, range.offset, range.byteCount))
+    }
+  }
+}
