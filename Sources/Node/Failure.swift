@@ -49,6 +49,7 @@ extension Failure {
       case .badConfiguration: .badConfiguration
       case .io, .noSpace, .closed: .ioError
       case .corrupt: .badData
+      case .missing: .noInput
       }
     self.init(status, error.message)
   }
