@@ -34,6 +34,7 @@ final class BlockIndex {
     var lastObjectID: UInt64 = 0
   }
 
+  static let tableCount = 4
   static let uuidKey = [UInt8]("uuid".utf8)
   static let countersKey = [UInt8]("counters".utf8)
 
@@ -46,7 +47,7 @@ final class BlockIndex {
   /// Opens the index in `directory`, making it when absent.
   init(opening directory: String, geometry: Geometry) throws(LMDBError) {
     environment = try Environment(
-      opening: directory, mapByteCount: geometry.indexByteCount, tableCount: 5)
+      opening: directory, mapByteCount: geometry.indexByteCount, tableCount: Self.tableCount)
     environment.clearDeadReaders()
     meta = try environment.openTable("meta")
     objects = try environment.openTable("obj", keys: .integer)

@@ -44,8 +44,9 @@ package enum IndexAudit {
       }
       tables[key.bytes] = tree
     }
-    guard tables.count == 3, let metaTable = tables[Array("meta".utf8)],
-      let objectTable = tables[Array("obj".utf8)], let slotTable = tables[Array("slot".utf8)]
+    guard tables.count == 4, let metaTable = tables[Array("meta".utf8)],
+      let objectTable = tables[Array("obj".utf8)], let slotTable = tables[Array("slot".utf8)],
+      let pinTable = tables[Array("pin".utf8)]
     else { throw IndexFault("the tables are not those of an index") }
     try walker.walk(metaTable, .bytes) { key, value throws(IndexFault) in
       try records.checkMeta(key.bytes, value)
@@ -55,6 +56,9 @@ package enum IndexAudit {
     }
     try walker.walk(slotTable, .integer(byteCount: 4)) { key, value throws(IndexFault) in
       try records.checkSlot(UInt32(truncatingIfNeeded: key.number), value)  // from four bytes
+    }
+    try walker.walk(pinTable, .integer(byteCount: 8)) { key, value throws(IndexFault) in
+      try records.checkPins(key.number, value)
     }
     var freePages: [UInt64] = []
     try walker.walk(meta.free, .integer(byteCount: 8)) { key, value throws(IndexFault) in
@@ -89,10 +93,11 @@ package enum IndexAudit {
   ) throws(IndexFault) {
     do throws(LMDBError) {
       let environment = try Environment(
-        inspecting: directory, mapByteCount: geometry.indexByteCount, tableCount: 4)
+        inspecting: directory, mapByteCount: geometry.indexByteCount,
+        tableCount: BlockIndex.tableCount)
       let counts = try environment.read { transaction throws(LMDBError) -> [Int] in
         var counts: [Int] = []
-        for name in ["obj", "slot"] {
+        for name in ["obj", "slot", "pin"] {
           var count = 0
           var cursor = try TableCursor(
             over: try transaction.existingTable(name), in: transaction)
@@ -101,7 +106,7 @@ package enum IndexAudit {
         }
         return counts
       }
-      guard counts == [records.objectCount, records.slotCount] else {
+      guard counts == [records.objectCount, records.slotCount, records.pinCount] else {
         throw LMDBError(.corrupted, call: "mdb_cursor_get")
       }
     } catch {

@@ -14,6 +14,7 @@ struct RecordAudit {
   private let geometry: Geometry
   private(set) var objectCount = 0
   private(set) var slotCount = 0
+  private(set) var pinCount = 0
   private var counters = BlockIndex.Counters()
   private var hasIdentifier = false
   private var epochs: [UInt64: UInt32] = [:]
@@ -59,6 +60,13 @@ struct RecordAudit {
     if epochs[record.object] == record.epoch, Int(slot) < geometry.slotCount {
       contents.append(Content(object: record.object, block: record.block))
     }
+  }
+
+  mutating func checkPins(_ id: UInt64, _ value: RawSpan) throws(IndexFault) {
+    guard PinnedBlocks(decoding: value, id: id) != nil else {
+      throw IndexFault("object \(id): the record of its pins is damaged")
+    }
+    pinCount += 1
   }
 
   /// Checks what only all records together tell.

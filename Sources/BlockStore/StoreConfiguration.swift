@@ -11,26 +11,54 @@ package struct StoreConfiguration: Hashable, Sendable {
   /// must fit in 31 bits.
   package static let slotCountMax = 1 << 28
 
+  package static let defaultCapacityByteCount: UInt64 = 20 << 30
+
+  /// How much of the data file's space is taken when the cache is made.
+  package enum Preallocation: String, CaseIterable, Sendable {
+    /// Space is taken as blocks are written.
+    case none
+    /// All of it is reserved, where the filesystem can do that.
+    case allocate
+    /// All of it is written once, so that later writes change no metadata.
+    case write
+  }
+
+  /// How slots are read and written.
+  package enum IOMode: Sendable {
+    /// Past the page cache where the filesystem allows it, else through it.
+    case automatic
+    /// Through the page cache.
+    case buffered
+  }
+
   /// Room for block data; what does not fill a block is left over.
-  package var capacityByteCount: UInt64
+  ///
+  /// Nil stands for all of a block device, and for 20 GiB otherwise.
+  package var capacityByteCount: UInt64?
   /// The bytes of a slot, a power of two from 16 KiB to 1 MiB.
   package var blockByteCount: Int
   package var limits: CullLimits
-  /// Whether to reserve the data file's space at once rather than as it is written.
-  package var preallocates: Bool
+  package var preallocation: Preallocation
+  /// Where the data file of a new cache is to be when not in its directory: a file, which is made
+  /// when absent, or a block device.
+  package var dataPath: String?
+  /// Holds for one opening; the cache does not remember it.
+  package var io: IOMode
   /// Checks the index after a crash of the machine; without it, such an index is not believed.
   package var indexHelper: IndexHelper?
 
   /// A configuration to be checked when the cache is made.
   package init(
-    capacityByteCount: UInt64 = 20 << 30, blockByteCount: Int = 64 << 10,
-    limits: CullLimits = .standard, preallocates: Bool = false,
-    indexHelper: IndexHelper? = nil
+    capacityByteCount: UInt64? = nil, blockByteCount: Int = 64 << 10,
+    limits: CullLimits = .standard, preallocation: Preallocation = .none, dataPath: String? = nil,
+    io: IOMode = .automatic, indexHelper: IndexHelper? = nil
   ) {
     self.capacityByteCount = capacityByteCount
     self.blockByteCount = blockByteCount
     self.limits = limits
-    self.preallocates = preallocates
+    self.preallocation = preallocation
+    self.dataPath = dataPath
+    self.io = io
     self.indexHelper = indexHelper
   }
 
@@ -41,6 +69,7 @@ package struct StoreConfiguration: Hashable, Sendable {
         .badConfiguration, path: "",
         message: "a block size of \(blockByteCount) bytes: use a power of two from 16K to 1M")
     }
+    let capacityByteCount = self.capacityByteCount ?? Self.defaultCapacityByteCount
     let slotCount = capacityByteCount / UInt64(blockByteCount)
     guard slotCount >= Self.slotCountMin, slotCount <= Self.slotCountMax else {
       throw StoreError(

@@ -14,6 +14,8 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case badConfiguration
     /// Reading or writing failed.
     case io
+    /// The file or device with the data, which is not in the cache's directory, is not there.
+    case missing
     /// The files are not a cache of ours.
     case corrupt
     /// No such object.
@@ -50,6 +52,23 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
       default: creating ? .cannotCreate : .io
       }
     self.init(code, path: path, message: "\(path): \(error.errno) (\(error.call))")
+  }
+}
+
+extension StoreError {
+  /// What a failed system call on a cache's data means, wherever that is.
+  init(_ error: SystemError, at place: DataPlace, of directory: String) {
+    let isMissing = [.noSuchFile, .notDirectory, .noSuchDevice, .noDeviceAddress].contains(
+      error.errno)
+    guard place.isSettled, isMissing else {
+      self.init(error, path: place.path, creating: !place.isSettled)
+      return
+    }
+    self.init(
+      .missing, path: place.path,
+      message:
+        "\(place.path): the data of the cache in \(directory) is not there (\(error.errno)): "
+        + "attach it, or make another cache with 'cullet cache init'")
   }
 }
 

@@ -19,12 +19,13 @@ struct StoreOpening {
   let directory: String
   private(set) var report = OpenReport()
 
-  private var dataPath: String { "\(directory)/cache.dat" }
+  private var dataPath: String
   private var indexPath: String { "\(directory)/index" }
   var recencyPath: String { "\(directory)/recency" }
 
   init(directory: String) {
     self.directory = directory
+    dataPath = "\(directory)/cache.dat"
   }
 
   /// The store's parts, locked, recovered and marked as in use.
@@ -34,9 +35,41 @@ struct StoreOpening {
     _ configuration: StoreConfiguration, reformatting: Bool
   ) throws(StoreError) -> (core: StoreCore, writer: CommitWriter, lock: OwnerLock) {
     _ = try configuration.geometry()
-    let (file, lock) = try openDataFile()
-    var existing = try usableHeader(in: file)
-    if reformatting { existing = nil }
+    let place: DataPlace
+    let (wasThere, isNewDirectory): (Bool, Bool)
+    do throws(SystemError) {
+      isNewDirectory = try Paths.createDirectory(directory, mode: 0o700)
+      if isNewDirectory { try Paths.syncDirectory(Paths.parent(of: directory)) }
+      place = try DataPlace(
+        in: directory, wanted: configuration.dataPath, reformatting: reformatting)
+      wasThere = try DataPlace.exists(place.path)
+    } catch {
+      throw StoreError(error, path: directory, creating: true)
+    }
+    dataPath = place.path
+    let (file, lock) = try openDataFile(place, configuration.io)
+    let existing = try usableHeader(in: file, place)
+    let core: StoreCore
+    let (header, writer): (StoreHeader, CommitWriter)
+    do throws(StoreError) {
+      (core, writer, header) = try openContent(
+        file, reformatting ? nil : existing, configuration)
+      if report.isFormatted { try settle(place) }
+    } catch {
+      if report.isFormatted || !wasThere {
+        removeHalfMade(file, place, wasThere: wasThere, isNewDirectory: isNewDirectory)
+      }
+      throw error
+    }
+    try markInUse(writer, file, header)
+    lock.leaveMark(StoreOwner(processID: CurrentProcess.id, since: WallClock.now))
+    return (core, writer, lock)
+  }
+
+  /// Recovers what `existing` is the superblock of, or makes a new cache.
+  private mutating func openContent(
+    _ file: DataFile, _ existing: StoreHeader?, _ configuration: StoreConfiguration
+  ) throws(StoreError) -> (StoreCore, CommitWriter, StoreHeader) {
     var header: StoreHeader
     var index: BlockIndex?
     var hints: [RecencyFile.Entry] = []
@@ -64,41 +97,51 @@ struct StoreOpening {
       throw StoreError(.io, path: indexPath, message: "\(indexPath): cannot read a new index")
     }
     HeapMemory.returnUnused()
-    try markInUse(writer, file, header)
-    lock.leaveMark(StoreOwner(processID: CurrentProcess.id, since: WallClock.now))
-    return (core, writer, lock)
+    return (core, writer, header)
   }
 
-  private func openDataFile() throws(StoreError) -> (DataFile, OwnerLock) {
+  private func settle(_ place: DataPlace) throws(StoreError) {
     do throws(SystemError) {
-      if try Paths.createDirectory(directory, mode: 0o700) {
-        try Paths.syncDirectory(Paths.parent(of: directory))
-      }
+      try place.settle(in: directory)
     } catch {
       throw StoreError(error, path: directory, creating: true)
     }
-    let file: DataFile
+  }
+
+  private func openDataFile(
+    _ place: DataPlace, _ mode: StoreConfiguration.IOMode
+  ) throws(StoreError) -> (DataFile, OwnerLock) {
+    let lock = try OwnerLock(locking: place, directory: directory)
     do throws(SystemError) {
-      file = try DataFile(opening: dataPath)
-      guard try file.status().isRegular else {
+      let file = try DataFile(opening: place, mode)
+      let status = try file.status()
+      guard status.isRegular || (place.isElsewhere && status.isBlockDevice) else {
         throw SystemError(call: "open", errno: .fileExists)
       }
+      if place.isSettled, try file.byteCount() == 0 {
+        throw SystemError(call: "open", errno: .noSuchDevice)
+      }
+      return (file, lock)
     } catch {
-      throw StoreError(error, path: dataPath, creating: true)
+      throw StoreError(error, at: place, of: directory)
     }
-    return (file, try OwnerLock(locking: dataPath, directory: directory))
   }
 
   /// The newest superblock; nil when the cache must be made.
   ///
-  /// Refuses a file that is not ours.
-  private mutating func usableHeader(in file: DataFile) throws(StoreError) -> StoreHeader? {
+  /// Refuses a file or device that is not ours.
+  private mutating func usableHeader(
+    in file: DataFile, _ place: DataPlace
+  ) throws(StoreError) -> StoreHeader? {
     do throws(SystemError) {
       if let header = try file.readHeader() { return header }
-      if try file.status().byteCount == 0 { return nil }
+      if try file.byteCount() == 0 { return nil }
       let hasIndex = (try? FileDescriptor(opening: indexPath, [.directory, .noFollow])) != nil
-      var isOurs = hasIndex
-      if !isOurs { isOurs = try file.looksLikeOurs() }
+      var isOurs = try file.bearsOurName() || (hasIndex && !place.isElsewhere)
+      if !isOurs, !place.isSettled {
+        isOurs = try file.isBlank()
+        if isOurs, place.isElsewhere { return nil }
+      }
       guard isOurs else { throw SystemError(call: "open", errno: .invalidArgument) }
       report.notes.append("neither superblock is readable: the cache was begun anew")
       return nil
@@ -106,7 +149,10 @@ struct StoreOpening {
       if error.errno == .invalidArgument {
         throw StoreError(
           .corrupt, path: dataPath,
-          message: "\(dataPath) is not a cache: choose another directory or remove the file")
+          message: place.isElsewhere
+            ? "\(dataPath) bears something that is no cache: choose another one, or overwrite its "
+              + "first MiB with zeros to give it up"
+            : "\(dataPath) is not a cache: choose another directory or remove the file")
       }
       throw StoreError(error, path: dataPath)
     }
@@ -116,8 +162,8 @@ struct StoreOpening {
   private mutating func format(
     _ file: DataFile, _ configuration: StoreConfiguration
   ) throws(StoreError) -> StoreHeader {
+    let geometry = try geometry(for: file, configuration)
     report.isFormatted = true
-    let geometry = try configuration.geometry()
     var header = StoreHeader(
       flags: .wipe, cacheID: .random(), indexID: .random(), geometry: geometry,
       limits: configuration.limits, bootID: Self.bootID(), openCount: 0, sequenceFloor: 0,
@@ -126,7 +172,7 @@ struct StoreOpening {
       // The index directory first: with it, a half-made data file is known as ours.
       try Paths.createDirectory(indexPath, mode: 0o700)
       try Paths.removeFile(recencyPath)
-      try file.reset(to: geometry, preallocating: configuration.preallocates)
+      try file.reset(to: geometry, configuration.preallocation)
       try file.write(header)
       header.serial = 2
       try file.write(header)
@@ -136,6 +182,60 @@ struct StoreOpening {
       throw StoreError(error, path: dataPath, creating: true)
     }
     return header
+  }
+
+  /// The shape of a new cache, for which there must be room.
+  private func geometry(
+    for file: DataFile, _ configuration: StoreConfiguration
+  ) throws(StoreError) -> Geometry {
+    var geometry = try configuration.geometry()
+    let status: FileStatus
+    let (deviceByteCount, availableByteCount): (UInt64, UInt64)
+    do throws(SystemError) {
+      status = try file.status()
+      deviceByteCount = try file.byteCount()
+      availableByteCount = try file.availableByteCount()
+    } catch {
+      throw StoreError(error, path: dataPath, creating: true)
+    }
+    guard status.isRegular else {
+      if configuration.capacityByteCount == nil {
+        var fitting = configuration
+        fitting.capacityByteCount =
+          deviceByteCount - min(deviceByteCount, Geometry.headerByteCount)
+        geometry = try fitting.geometry()
+      }
+      guard geometry.dataFileByteCount <= deviceByteCount else {
+        throw StoreError(
+          .badConfiguration, path: dataPath,
+          message: "\(dataPath) has \(deviceByteCount) bytes, too few for the capacity and a "
+            + "header of 1 MiB: leave the size out to use all of it")
+      }
+      return geometry
+    }
+    // Asked before an old cache goes: it shall not be lost for a new one that cannot be.
+    let wanted = geometry.dataFileByteCount + UInt64(geometry.indexByteCount)
+    if configuration.preallocation != .none,
+      wanted > status.allocatedByteCount + availableByteCount
+    {
+      throw StoreError(
+        .noSpace, path: dataPath,
+        message: "\(dataPath): \(Errno.noSpace): \(wanted) bytes are to be reserved, and "
+          + "\(availableByteCount) are left")
+    }
+    return geometry
+  }
+
+  /// Takes back what a formatting that failed has made.
+  private func removeHalfMade(
+    _ file: DataFile, _ place: DataPlace, wasThere: Bool, isNewDirectory: Bool
+  ) {
+    // Best effort: the error that is about to be thrown is the one that counts.
+    _ = try? file.clear()
+    if !wasThere || !place.isElsewhere { _ = try? Paths.removeFile(place.path) }
+    for name in ["data.mdb", "lock.mdb"] { _ = try? Paths.removeFile("\(indexPath)/\(name)") }
+    _ = try? Paths.removeDirectory(indexPath)
+    if isNewDirectory { _ = try? Paths.removeDirectory(directory) }
   }
 
   /// The index that belongs to `header`, if it can be believed.

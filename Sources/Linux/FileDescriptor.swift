@@ -54,6 +54,8 @@ extension FileDescriptor {
     package static let directory = OpenFlags(rawValue: O_DIRECTORY)
     package static let noFollow = OpenFlags(rawValue: O_NOFOLLOW)
     package static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
+    /// Past the page cache: memory, offsets and counts must be multiples of the device's block.
+    package static let direct = OpenFlags(rawValue: O_DIRECT)
     package static let pathOnly = OpenFlags(rawValue: O_PATH)
   }
 
@@ -165,6 +167,18 @@ extension FileDescriptor {
 }
 
 extension FileDescriptor {
+  /// Takes a lock of flock(2), which directories have as well; false when another open file
+  /// description holds it.
+  package func tryLockWholly() throws(SystemError) -> Bool {
+    do throws(SystemError) {
+      _ = try retryingInterrupts("flock") { Int(flock(rawValue, LOCK_EX | LOCK_NB)) }
+      return true
+    } catch {
+      if error.errno == .tryAgain { return false }
+      throw error
+    }
+  }
+
   /// Takes a write lock on the whole file, held by this open file description until it is closed;
   /// false when another description holds one.
   package func tryLockExclusively() throws(SystemError) -> Bool {

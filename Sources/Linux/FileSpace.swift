@@ -26,6 +26,13 @@ extension FileDescriptor {
     }
   }
 
+  /// Bytes that the file's filesystem still has for its user.
+  package func availableByteCount() throws(SystemError) -> UInt64 {
+    var status = statvfs()
+    _ = try retryingInterrupts("fstatvfs") { Int(unsafe fstatvfs(rawValue, &status)) }
+    return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+  }
+
   /// Gives the space of a range of a regular file back; it reads as zeros from then on.
   ///
   /// The file keeps its size. EOPNOTSUPP where the filesystem has no holes.

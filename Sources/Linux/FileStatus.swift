@@ -7,6 +7,8 @@ package struct FileStatus: Hashable, Sendable {
   package let device: UInt64
   package let inode: UInt64
   package let byteCount: UInt64
+  /// What the file takes on disk.
+  package let allocatedByteCount: UInt64
   /// Nanoseconds since 1970-01-01 UTC.
   package let modifiedAt: Int64
 
@@ -19,6 +21,7 @@ package struct FileStatus: Hashable, Sendable {
     device = UInt64(status.st_dev)
     inode = UInt64(status.st_ino)
     byteCount = UInt64(max(0, status.st_size))
+    allocatedByteCount = UInt64(max(0, status.st_blocks)) * 512
     modifiedAt = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
   }
 }

@@ -35,6 +35,22 @@ package enum Paths {
     }
   }
 
+  /// Removes the directory `path`; ENOTEMPTY unless it is empty.
+  package static func removeDirectory(_ path: String) throws(SystemError) {
+    _ = try retryingInterrupts("rmdir", path) { Int(unsafe rmdir(path)) }
+  }
+
+  /// Writes `bytes` to the file `path`, in place of any, durably and all or nothing.
+  package static func replaceFile(_ path: String, with bytes: RawSpan) throws(SystemError) {
+    let temporary = "\(path).new"
+    let file = try FileDescriptor(
+      opening: temporary, [.writeOnly, .create, .truncate, .noFollow], mode: 0o600)
+    try file.write(bytes, at: 0)
+    try file.sync()
+    _ = try retryingInterrupts("rename", path) { Int(unsafe rename(temporary, path)) }
+    try syncDirectory(parent(of: path))
+  }
+
   /// The working directory, absolute; the root when it has been removed.
   package static var workingDirectory: String {
     guard let path = unsafe getcwd(nil, 0) else { return "/" }

@@ -51,7 +51,7 @@ extension Failure {
       case .badConfiguration: .badConfiguration
       case .io, .noSpace, .closed: .ioError
       case .corrupt: .badData
-      case .notFound: .noInput
+      case .missing, .notFound: .noInput
       }
     self.init(status, error.message)
   }

@@ -5,36 +5,13 @@ import Linux
 import TestSupport
 import Testing
 
-/// A filesystem in memory that is full soon; unmounted with its owner.
-private final class SmallFilesystem {
-  let path: String
-  private let directory: TemporaryDirectory
-
-  init(byteCount: Int) throws {
-    directory = try TemporaryDirectory()
-    path = directory.file("mount")
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    try Self.run("mount", "-t", "tmpfs", "-o", "size=\(byteCount)", "tmpfs", path)
-  }
-
-  deinit {
-    try? Self.run("umount", "-l", path)
-  }
-
-  private static func run(_ arguments: String...) throws {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = arguments
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw CocoaError(.featureUnsupported) }
-  }
-}
-
 @Suite(.enabled(if: CurrentProcess.userID == 0, "mounting needs root"))
 struct FullDiskTests {
-  @Test func `a full disk costs blocks, and neither errors nor wrong bytes`() throws {
-    let disk = try SmallFilesystem(byteCount: 16 << 20)
+  @Test(arguments: SmallFilesystem.Kind.allCases)
+  func `a full disk costs blocks, and neither errors nor wrong bytes`(
+    kind: SmallFilesystem.Kind
+  ) throws {
+    let disk = try SmallFilesystem(kind, byteCount: 24 << 20)
     let path = "\(disk.path)/cache"
     let configuration = StoreConfiguration(capacityByteCount: 64 << 20)
     do {
@@ -56,13 +33,46 @@ struct FullDiskTests {
     #expect(store.status().blocks.used == 0)
   }
 
-  @Test func `no room for the index is said at once`() throws {
-    let disk = try SmallFilesystem(byteCount: 2 << 20)
+  @Test(arguments: [StoreConfiguration.Preallocation.allocate, .write])
+  func `no room to preallocate is said, and leaves nothing half made`(
+    preallocation: StoreConfiguration.Preallocation
+  ) throws {
+    for kind in SmallFilesystem.Kind.allCases {
+      let disk = try SmallFilesystem(kind, byteCount: 24 << 20)
+      let path = "\(disk.path)/cache"
+      let configuration = StoreConfiguration(
+        capacityByteCount: 64 << 20, preallocation: preallocation)
+      let error = #expect(throws: StoreError.self) {
+        try CacheStore.format(directory: path, configuration: configuration)
+      }
+      #expect(error?.code == .noSpace)
+      #expect(!FileManager.default.fileExists(atPath: path))
+      // A cache that is there is not lost for one that cannot be.
+      let small = StoreConfiguration(capacityByteCount: 4 << 20)
+      do {
+        let store = try CacheStore(opening: path, creatingWith: small)
+        try store.bind("a").fill(0)
+        store.close()
+      }
+      #expect(throws: StoreError.self) {
+        try CacheStore.format(directory: path, configuration: configuration)
+      }
+      #expect(
+        try CacheStore(opening: path, creatingWith: small).bind("a").isRight(0) == true)
+    }
+  }
+
+  @Test(arguments: SmallFilesystem.Kind.allCases)
+  func `no room for the index is said at once, and leaves nothing half made`(
+    kind: SmallFilesystem.Kind
+  ) throws {
+    let disk = try SmallFilesystem(kind, byteCount: 16 << 20)
     let error = #expect(throws: StoreError.self) {
       _ = try CacheStore(
         opening: "\(disk.path)/cache",
         creatingWith: StoreConfiguration(capacityByteCount: 1 << 30))
     }
     #expect(error?.code == .noSpace)
+    #expect(!FileManager.default.fileExists(atPath: "\(disk.path)/cache"))
   }
 }

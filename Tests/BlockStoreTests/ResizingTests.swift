@@ -15,12 +15,6 @@ import Testing
     try fixture.open(slotCount: 100, blockByteCount: 16 << 10)
   }
 
-  private func capacity(_ slotCount: Int) -> UInt64 { UInt64(slotCount * 16 << 10) }
-
-  private func rightBlocks(of object: StoredObject, among count: UInt32) -> [UInt32] {
-    (0..<count).filter { object.isRight($0) == true }
-  }
-
   @Test func `a grown cache keeps what it has and takes more, also after a restart`() throws {
     let store = try open()
     let object = try store.bind("a", blocks: 1000)
@@ -137,4 +131,10 @@ import Testing
     #expect(error?.code == .badConfiguration)
     #expect(store.status().blocks.total == 100)
   }
+}
+
+private func capacity(_ slotCount: Int) -> UInt64 { UInt64(slotCount * 16 << 10) }
+
+private func rightBlocks(of object: StoredObject, among count: UInt32) -> [UInt32] {
+  (0..<count).filter { object.isRight($0) == true }
 }

@@ -5,14 +5,19 @@ import TestSupport
 
 /// A cache directory of a test's own, and the bytes that its blocks should have.
 struct StoreFixture {
+  /// Whether caches keep their data on loop devices: `CULLET_TEST_BLOCK_DEVICE=1`.
+  static let usesDevice = environmentValue("CULLET_TEST_BLOCK_DEVICE") == "1"
+
   let directory: TemporaryDirectory
+  private let device: LoopDevice?
 
   init() throws {
     directory = try TemporaryDirectory()
+    device = Self.usesDevice ? try LoopDevice(byteCount: 256 << 20) : nil
   }
 
   var path: String { directory.file("cache") }
-  var dataPath: String { "\(path)/cache.dat" }
+  var dataPath: String { device?.path ?? "\(path)/cache.dat" }
 
   /// Opens the cache, of `slotCount` slots if it is new.
   func open(
@@ -23,7 +28,7 @@ struct StoreFixture {
       opening: path,
       creatingWith: StoreConfiguration(
         capacityByteCount: UInt64(slotCount * blockByteCount), blockByteCount: blockByteCount,
-        limits: limits, indexHelper: indexHelper))
+        limits: limits, dataPath: device?.path, indexHelper: indexHelper))
   }
 
   /// The command, built beside the tests, as the checker of indexes.

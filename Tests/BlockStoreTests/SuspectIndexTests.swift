@@ -31,6 +31,7 @@ import Testing
     }
     try store.flush()
     #expect(store.remove(key: Array("old".utf8)))
+    _ = try store.pin(key: Array("kept".utf8), PinnedBlocks(ranges: [3..<7, 9..<10]))
     store.abandon()
     try fixture.pretendReboot()
   }
@@ -41,6 +42,7 @@ import Testing
     #expect(store.openReport.notes.isEmpty)
     let object = try store.bind("kept", blocks: 300)
     for block in 0..<300 as Range<UInt32> { #expect(object.isRight(block) == true) }
+    #expect(store.status().blocks.pinned == 5)
     #expect(store.verify(repair: false).isClean)
   }
 

@@ -23,16 +23,26 @@ struct CacheInit: ParsableCommand {
     discussion: """
       EXAMPLE
         cullet cache init --cache /srv/cullet --size 50G
+        cullet cache init --data /dev/disk/by-id/nvme-1234-part2
       """)
 
   @OptionGroup var cache: CacheOptions
-  @Option(help: "Capacity, with K, M, G or T.") var size: ByteSize = ByteSize(byteCount: 20 << 30)
+  @Option(help: "Capacity, with K, M, G or T (default: all of a device, else 20G).")
+  var size: ByteSize?
   @Option(help: "Block size, a power of two from 16K to 1M.")
   var blockSize = ByteSize(byteCount: 64 << 10)
 
+  @Option(
+    help: "Where blocks are kept: a file or a block device (default: in the cache directory).")
+  var data: String?
+  @Option(help: "Space to take at once: none, allocate or write.")
+  var preallocate = StoreConfiguration.Preallocation.none
+
   func run() throws {
     var configuration = StoreConfiguration()
-    configuration.capacityByteCount = size.byteCount
+    configuration.capacityByteCount = size?.byteCount
+    configuration.dataPath = data
+    configuration.preallocation = preallocate
     configuration.blockByteCount = Int(clamping: blockSize.byteCount)
     do throws(StoreError) {
       try CacheStore.format(directory: cache.directory.path, configuration: configuration)
@@ -41,6 +51,8 @@ struct CacheInit: ParsableCommand {
     }
   }
 }
+
+extension StoreConfiguration.Preallocation: ExpressibleByArgument {}
 
 struct CacheStatus: ParsableCommand {
   static let configuration = CommandConfiguration(

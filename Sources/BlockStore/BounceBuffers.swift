@@ -1,0 +1,30 @@
+internal import Linux
+
+/// Aligned memory for readers whose own is not: as much as there are such readers at a time.
+final class BounceBuffers: Sendable {
+  private final class Bounce {
+    var buffer: AlignedBuffer
+
+    init(byteCount: Int) {
+      buffer = AlignedBuffer(byteCount: byteCount)
+    }
+  }
+
+  /// More than these are not kept once their readers are done.
+  private static let idleCountMax = 32
+
+  private let idle = Lock([Bounce]())
+
+  /// Runs `body` with a buffer of `byteCount` bytes, the same in every call, and any content.
+  func withBuffer<Result, Failure: Error>(
+    ofByteCount byteCount: Int, _ body: (inout AlignedBuffer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let bounce = idle.withLock { $0.popLast() } ?? Bounce(byteCount: byteCount)
+    defer {
+      idle.withLock { idle in
+        if idle.count < Self.idleCountMax { idle.append(bounce) }
+      }
+    }
+    return try body(&bounce.buffer)
+  }
+}

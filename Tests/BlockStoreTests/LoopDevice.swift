@@ -1,0 +1,31 @@
+import Foundation
+import Linux
+import TestSupport
+
+/// A block device over a sparse file, detached and removed with its owner.
+final class LoopDevice {
+  static let isPossible =
+    CurrentProcess.userID == 0 && FileManager.default.fileExists(atPath: "/dev/loop-control")
+
+  let path: String
+  private let directory: TemporaryDirectory
+
+  init(byteCount: UInt64) throws {
+    directory = try TemporaryDirectory()
+    let file = try FileHandle(forUpdating: URL(filePath: directory.write([], to: "disk")))
+    try file.truncate(atOffset: byteCount)
+    try file.close()
+    let command = try Command(["losetup", "--find", "--show", directory.file("disk")])
+    guard command.status == 0 else { throw CocoaError(.featureUnsupported) }
+    path = command.text.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  deinit {
+    detach()
+  }
+
+  /// Takes the device away, as a cable that is pulled.
+  func detach() {
+    _ = try? Command(["losetup", "--detach", path])
+  }
+}
