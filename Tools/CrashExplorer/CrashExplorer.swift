@@ -8,6 +8,7 @@ struct CrashExplorer: ParsableCommand {
     subcommands: [
       Explore.self, Replay.self, Kills.self, Faults.self, StateWorker.self, ReplayWorker.self,
       KillWorker.self, Victim.self, FaultWorker.self,
+      VerifyIndex.self,
     ])
 }
 

@@ -17,6 +17,7 @@ final class MarksFile {
   /// Commands of the recorder, see its header.
   enum Command {
     case pause, resume, rewind, heal
+    case boot(Int)
     case fault(callClass: String, number: Int, errno: Int32)
   }
 
@@ -27,6 +28,7 @@ final class MarksFile {
       case .resume: "!resume"
       case .rewind: "!rewind"
       case .heal: "!heal"
+      case .boot(let number): "!boot \(number)"
       case .fault(let callClass, let number, let errno): "!fault \(callClass) \(number) \(errno)"
       }
     try file.write(Array(text.utf8).rawSpan)

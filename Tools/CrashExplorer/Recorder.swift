@@ -7,6 +7,7 @@ struct Recorder {
   private let logPath: String
   /// The directory whose files it watches.
   let root: String
+  private var bootCount = 0
 
   /// Fails unless the process was started with the recorder; it records nothing at first.
   init() throws {
@@ -42,6 +43,12 @@ struct Recorder {
       try marks.order(.heal)
     }
     return try log()
+  }
+
+  /// Has the machine appear to have booted once more; or not, as it really has not.
+  mutating func pretendReboot(_ isPretended: Bool) throws {
+    bootCount += 1
+    try marks.order(.boot(isPretended ? bootCount : 0))
   }
 
   func log() throws -> [RecordedEvent] { try RecordedEvent.log(at: logPath) }

@@ -46,6 +46,7 @@ static ino_t marks_inode;
 static enum fault_class fault_class;
 static long fault_countdown;
 static int fault_errno;
+static unsigned boot_number;
 
 __attribute__((constructor)) static void start(void) {
   const char *directory = getenv("CULLET_RECORDER_ROOT");
@@ -57,6 +58,8 @@ __attribute__((constructor)) static void start(void) {
   root_length = strlen(root);
   log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   is_recording = log_fd >= 0;
+  /* The log has one writer: programs that this process starts go unrecorded. */
+  unsetenv("LD_PRELOAD");
 }
 
 /* The log. */
@@ -160,6 +163,8 @@ static void obey(const char *text, size_t length) {
     file_count = 0;
     if (syscall(SYS_ftruncate, log_fd, 0) != 0) abort();
     lseek64(log_fd, 0, SEEK_SET);
+  } else if (sscanf(command, "!boot %u", &boot_number) == 1) {
+    return;
   } else if (sscanf(command, "!fault %31s %ld %d", class, &number, &error) == 3) {
     for (int index = WRITE; index <= OPEN; index++)
       if (!strcmp(class, class_names[index])) fault_class = (enum fault_class)index;
@@ -175,9 +180,19 @@ static int is_directory(int fd) {
   return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* The name of a boot of the machine that never was. */
+static int open_boot(void) {
+  char text[40];
+  int length = snprintf(text, sizeof text, "%08x-0000-4000-8000-000000000000\n", boot_number);
+  int fd = memfd_create("boot", MFD_CLOEXEC);
+  if (fd >= 0 && syscall(SYS_pwrite64, fd, text, length, 0) != length) abort();
+  return fd;
+}
+
 static int open_recorded(int directory, const char *path, int flags, mode_t mode) {
   int changes = (flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC));
   if (log_fd < 0) return (int)syscall(SYS_openat, directory, path, flags, mode);
+  if (boot_number && !strcmp(path, "/proc/sys/kernel/random/boot_id")) return open_boot();
   pthread_mutex_lock(&lock);
   char buffer[PATH_MAX];
   struct stat before;
