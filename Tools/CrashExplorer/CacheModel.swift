@@ -108,9 +108,11 @@ struct CacheModel {
     }
     if let next {
       required.formIntersection(next.presence.blocks)
-      // A block may have been culled and filled again.
+      // A block may have been culled, or not been readable, and filled again.
       let counts = (last.presence.culledCount, next.presence.culledCount)
-      if counts.0 == nil && counts.1 == nil || counts.0 != counts.1 { required.subtract(filled) }
+      if counts.0 == nil && counts.1 == nil || counts.0 != counts.1 || !next.presence.isComplete {
+        required.subtract(filled)
+      }
     } else if fillCount > last.presence.spareCount {
       required.formIntersection(kept)
     }

@@ -18,6 +18,7 @@ final class MarksFile {
   enum Command {
     case pause, resume, rewind, heal
     case boot(Int)
+    case slow(microseconds: Int)
     case fault(callClass: String, number: Int, errno: Int32)
   }
 
@@ -28,6 +29,7 @@ final class MarksFile {
       case .resume: "!resume"
       case .rewind: "!rewind"
       case .heal: "!heal"
+      case .slow(let microseconds): "!slow \(microseconds)"
       case .boot(let number): "!boot \(number)"
       case .fault(let callClass, let number, let errno): "!fault \(callClass) \(number) \(errno)"
       }

@@ -30,12 +30,15 @@ struct Recorder {
     try body()
   }
 
-  /// Records a workload on a new cache.
+  /// Records a workload on a new cache, every other one on a slow disk: other fills fall into a batch
+  /// then, and more of them wait.
   func record(
     workload seed: UInt64, operationCount: Int, fault: MarksFile.Command? = nil
   ) throws -> [RecordedEvent] {
     try DiskImage().write(to: root)
     try record {
+      try marks.order(.slow(microseconds: seed % 2 == 0 ? 0 : Int(seed % 400)))
+      defer { try? marks.order(.slow(microseconds: 0)) }
       if let fault { try marks.order(fault) }
       try Workload(
         directory: "\(root)/cache", marks: marks, seed: seed, mayBeEmptied: fault != nil

@@ -47,6 +47,8 @@ static enum fault_class fault_class;
 static long fault_countdown;
 static int fault_errno;
 static unsigned boot_number;
+static unsigned slowness;      /* microseconds at most */
+static uint64_t slowness_state; /* what the next delay is made of */
 
 __attribute__((constructor)) static void start(void) {
   const char *directory = getenv("CULLET_RECORDER_ROOT");
@@ -146,6 +148,13 @@ static int strikes(enum fault_class class) {
   return 1;
 }
 
+/* Has a call take its time, as disks do. */
+static void dawdle(void) {
+  if (!slowness || !is_recording) return;
+  slowness_state = slowness_state * 6364136223846793005u + 1442695040888963407u;
+  usleep((useconds_t)((slowness_state >> 33) % slowness));
+}
+
 static long fail(int error) {
   errno = error;
   return -1;
@@ -163,6 +172,8 @@ static void obey(const char *text, size_t length) {
     file_count = 0;
     if (syscall(SYS_ftruncate, log_fd, 0) != 0) abort();
     lseek64(log_fd, 0, SEEK_SET);
+  } else if (sscanf(command, "!slow %u", &slowness) == 1) {
+    slowness_state = slowness;
   } else if (sscanf(command, "!boot %u", &boot_number) == 1) {
     return;
   } else if (sscanf(command, "!fault %31s %ld %d", class, &number, &error) == 3) {
@@ -309,6 +320,7 @@ static ssize_t write_recorded(int fd, const struct iovec *parts, int count, off6
     pthread_mutex_unlock(&lock);
     goto plain;
   }
+  dawdle();
   int mode = fcntl(fd, F_GETFL);
   int is_durable = (mode & O_DSYNC) || (flags & (RWF_DSYNC | RWF_SYNC));
   off64_t place = offset;
@@ -412,6 +424,7 @@ static int sync_recorded(int fd, long call) {
   char buffer[PATH_MAX];
   const char *name = NULL;
   if (!file && is_recording && is_directory(fd)) name = path_of(fd, buffer);
+  if (file) dawdle();
   int fails = is_recording && (file || name) && strikes(SYNC);
   long result = fails ? fail(fault_errno) : syscall(call, fd);
   int saved = errno;
