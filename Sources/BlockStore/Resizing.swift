@@ -80,6 +80,8 @@ extension CommitWriter {
     }
     let error = relocate(moving)
     if error != nil { victims += moving.filter { !core.isPinned($0) } }
+    // Making room for those that moved may have culled some of these already.
+    victims.removeAll { core.table.status(of: $0).state != .live }
     core.counters.culledBlocks.count(evict(victims))
     next = slot == end ? slotCeiling : slot
     // Nothing would ever be emptied.
