@@ -33,7 +33,7 @@ struct StateWorker: ParsableCommand {
     commandName: "state-worker", shouldDisplay: false)
 
   /// Enough states to see every part of a workload's log, few enough to see many workloads.
-  static let statesPerRound = 1000
+  static let statesPerRound = 500
   private static let operationCount = 120
 
   @OptionGroup var place: WorkerPlace
