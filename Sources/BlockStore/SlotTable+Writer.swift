@@ -73,7 +73,11 @@ extension SlotTable {
 
   /// Writer: the checksum of the slot's block.
   func checksum(of slot: UInt32) -> UInt64 {
-    slots[slot].checksum
+    let (handle, block) = key(of: slot)
+    let shard = place(handle, block).shard
+    locks.lock(shard)
+    defer { locks.unlock(shard) }
+    return slots[slot].checksum
   }
 
   /// Writer: the slot's state, pins and last use at this moment.
