@@ -226,9 +226,11 @@ struct CacheResize: ParsableCommand {
   @Argument(help: "The new capacity, with K, M, G or T.") var size: ByteSize
 
   func run() throws {
-    try cache.withService { [size] service throws(Failure) in
+    let status = try cache.withService { [size] service throws(Failure) in
       try service.resize(to: size.byteCount)
+      return try service.status()
     }
+    Terminal.print("capacity \(sizeText(status.capacityBytes)), \(status.blocks.total) blocks")
   }
 }
 
