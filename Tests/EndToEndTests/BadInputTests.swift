@@ -130,6 +130,27 @@ struct BadInputTests {
     try stage.succeed("unmount", stage.mountPoint)
   }
 
+  @Test func `output that cannot be written is an I-O error`() throws {
+    let image = stage.directory.file("www/image.erofs")
+    let command = try Command(["sh", "-c", "'\(Stage.binary)' ls '\(image)' >/dev/full"])
+    #expect(command.status == 74)
+    #expect(command.errors.hasPrefix("cullet: error: standard output: No space left"))
+  }
+
+  @Test func `a name cannot steer the terminal it is shown on`() throws {
+    let tree = try TemporaryDirectory()
+    try tree.write([], to: "red\u{1B}[31m")
+    let image = stage.directory.file("hostile.erofs")
+    #expect(try Command(["mkfs.erofs", "--quiet", image, tree.path]).status == 0)
+    for option in ["-R", "-l"] {
+      let line = "'\(Stage.binary)' ls \(option) '\(image)'"
+      let shown = try Command(["script", "-qec", line, "/dev/null"]).text
+      #expect(shown.contains("red?[31m"))
+      #expect(!shown.contains("\u{1B}"))
+    }
+    #expect(try stage.succeed("ls", image).text.contains("red\u{1B}[31m"))
+  }
+
   @Test func `arguments that make no sense are usage errors`() throws {
     try expectFailure(64, running: ["frobnicate"])
     try expectFailure(64, running: ["ls"])
