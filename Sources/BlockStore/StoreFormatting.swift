@@ -61,10 +61,9 @@ struct StoreFormatting {
   }
 
   /// Takes back what a formatting that failed has made; best effort, for its error is what counts.
-  func removeHalfMade(wasThere: Bool, isNewDirectory: Bool) {
+  func removeHalfMade(wasThere: Bool) {
     _ = try? file.clear()
     if !wasThere || !place.isElsewhere { _ = try? Paths.removeFile(place.path) }
     index.remove()
-    if isNewDirectory { _ = try? Paths.removeDirectory(directory) }
   }
 }

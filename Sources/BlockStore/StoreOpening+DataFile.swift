@@ -5,19 +5,25 @@ extension StoreOpening {
   func openDataFile(
     _ place: DataPlace, _ mode: StoreConfiguration.IOMode
   ) throws(StoreError) -> DataFile {
+    let file: DataFile
+    let status: FileStatus
     do throws(SystemError) {
-      let file = try DataFile(opening: place, mode)
-      let status = try file.status()
-      guard status.isRegular || (place.isElsewhere && status.isBlockDevice) else {
-        throw SystemError(call: "open", errno: .fileExists)
-      }
+      file = try DataFile(opening: place, mode)
+      status = try file.status()
+      // So much for a device that was detached.
       if place.isSettled, try file.byteCount() == 0 {
         throw SystemError(call: "open", errno: .noSuchDevice)
       }
-      return file
     } catch {
       throw StoreError(error, at: place, of: directory)
     }
+    guard status.isRegular || (place.isElsewhere && status.isBlockDevice) else {
+      throw StoreError(
+        .cannotCreate, path: place.path,
+        message: "\(place.path) is no regular file"
+          + (place.isElsewhere ? ", and no block device" : "") + ": choose another place")
+    }
+    return file
   }
 
   /// The newest superblock; nil when the cache must be made.

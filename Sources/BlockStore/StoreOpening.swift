@@ -21,11 +21,28 @@ struct StoreOpening {
     _ configuration: StoreConfiguration, reformatting: Bool
   ) throws(StoreError) -> (core: StoreCore, writer: CommitWriter, lock: OwnerLock) {
     _ = try configuration.geometry()
-    let place: DataPlace
-    let (wasThere, isNewDirectory): (Bool, Bool)
+    let isNewDirectory: Bool
     do throws(SystemError) {
       isNewDirectory = try Paths.createDirectory(directory, mode: 0o700)
       if isNewDirectory { try Paths.syncDirectory(Paths.parent(of: directory)) }
+    } catch {
+      throw StoreError(error, path: directory, creating: true)
+    }
+    do throws(StoreError) {
+      return try openFiles(configuration, reformatting: reformatting)
+    } catch {
+      // Best effort, and only if nothing is in it.
+      if isNewDirectory { _ = try? Paths.removeDirectory(directory) }
+      throw error
+    }
+  }
+
+  private mutating func openFiles(
+    _ configuration: StoreConfiguration, reformatting: Bool
+  ) throws(StoreError) -> (core: StoreCore, writer: CommitWriter, lock: OwnerLock) {
+    let place: DataPlace
+    let wasThere: Bool
+    do throws(SystemError) {
       place = try DataPlace(
         in: directory, wanted: configuration.dataPath, reformatting: reformatting)
       wasThere = try DataPlace.exists(place.path)
@@ -44,8 +61,10 @@ struct StoreOpening {
       (core, writer, header) = try openContent(file, kept, formatting, configuration.indexHelper)
       if report.isFormatted { try settle(place) }
     } catch {
-      if report.isFormatted || !wasThere {
-        formatting.removeHalfMade(wasThere: wasThere, isNewDirectory: isNewDirectory)
+      if report.isFormatted {
+        formatting.removeHalfMade(wasThere: wasThere)
+      } else if !wasThere {
+        _ = try? Paths.removeFile(place.path)  // made to be locked, and empty
       }
       throw error
     }

@@ -49,7 +49,7 @@ import Testing
     #expect(try open().bind("a").isRight(0) == true)
   }
 
-  @Test(.enabled(if: CurrentProcess.userID == 0, "mounting needs root"))
+  @Test(.enabled(if: LoopDevice.isPossible, "loop devices need root"))
   func `a reserved cache that cannot grow says so and stays as it was`() throws {
     for preallocation in [StoreConfiguration.Preallocation.allocate, .write] {
       let disk = try SmallFilesystem(.ext4, byteCount: 32 << 20)
