@@ -2,7 +2,7 @@ internal import Bytes
 
 /// What a cache is made with.
 ///
-/// An existing cache keeps its geometry.
+/// An existing cache keeps what it was made with.
 package struct StoreConfiguration: Hashable, Sendable {
   package static let blockByteCounts = 16 << 10...1 << 20
   /// A cache of fewer slots could not have one being written, one being culled and some in use.
@@ -13,7 +13,9 @@ package struct StoreConfiguration: Hashable, Sendable {
 
   package static let defaultCapacityByteCount: UInt64 = 20 << 30
 
-  /// How much of the data file's space is taken when the cache is made.
+  /// How much of the data file's space is taken when the cache is made, or grows.
+  ///
+  /// Superblocks have a case's place in this list.
   package enum Preallocation: String, CaseIterable, Sendable {
     /// Space is taken as blocks are written.
     case none
@@ -24,9 +26,11 @@ package struct StoreConfiguration: Hashable, Sendable {
   }
 
   /// How slots are read and written.
-  package enum IOMode: Sendable {
+  ///
+  /// Superblocks have a case's place in this list.
+  package enum IOMode: String, CaseIterable, Sendable {
     /// Past the page cache where the filesystem allows it, else through it.
-    case automatic
+    case direct
     /// Through the page cache.
     case buffered
   }
@@ -42,7 +46,6 @@ package struct StoreConfiguration: Hashable, Sendable {
   /// Where the data file of a new cache is to be when not in its directory: a file, which is made
   /// when absent, or a block device.
   package var dataPath: String?
-  /// Holds for one opening; the cache does not remember it.
   package var io: IOMode
   /// Checks the index after a crash of the machine; without it, such an index is not believed.
   package var indexHelper: IndexHelper?
@@ -51,7 +54,7 @@ package struct StoreConfiguration: Hashable, Sendable {
   package init(
     capacityByteCount: UInt64? = nil, blockByteCount: Int = 64 << 10,
     limits: CullLimits = .standard, preallocation: Preallocation = .none, dataPath: String? = nil,
-    io: IOMode = .automatic, indexHelper: IndexHelper? = nil
+    io: IOMode = .direct, indexHelper: IndexHelper? = nil
   ) {
     self.capacityByteCount = capacityByteCount
     self.blockByteCount = blockByteCount
@@ -83,7 +86,7 @@ package struct StoreConfiguration: Hashable, Sendable {
   }
 }
 
-/// The shape of a cache, fixed when it is made.
+/// The shape of a cache; the number of slots changes when it is resized.
 struct Geometry: Hashable, Sendable {
   /// The superblocks and the owner's mark live in front of the slots.
   static let headerByteCount: UInt64 = 1 << 20

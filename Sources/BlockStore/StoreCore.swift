@@ -12,6 +12,8 @@ final class StoreCore: Sendable {
   let objects = ObjectTable()
   let queue: FillQueue
   let counters = StoreCounters()
+  /// For reads of several slots.
+  let runBounces = BounceBuffers()
   /// Slots that failed a reader's check and are out of the table; the writer clears their records.
   let failedSlots = Lock([UInt32]())
 

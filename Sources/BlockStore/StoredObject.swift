@@ -60,6 +60,30 @@ package final class StoredObject: Sendable {
     return .miss
   }
 
+  /// Reads several blocks, neighbours in the data file by one call, and lends each one's valid bytes
+  /// to `body`, in no particular order.
+  ///
+  /// `blocks` ascend. Those that `body` does not get are misses; false when that is because the
+  /// object is stale.
+  package func read(blocks: [UInt32], _ body: (UInt32, RawSpan) -> Void) -> Bool {
+    var hitCount = 0
+    if let incarnation, incarnation.isCurrent.load(ordering: .acquiring) {
+      core.read(incarnation, blocks: blocks, of: byteCount) { block, bytes in
+        // What was read may be of an epoch that ended meanwhile.
+        guard incarnation.isCurrent.load(ordering: .acquiring) else { return }
+        hitCount += 1
+        body(block, bytes)
+      }
+    }
+    core.counters.hits.count(hitCount)
+    if isStale {
+      core.counters.staleReads.count(blocks.count - hitCount)
+      return false
+    }
+    core.counters.misses.count(blocks.count - hitCount)
+    return true
+  }
+
   /// Whether the block would be a hit, as far as RAM knows; counts as no use.
   package func contains(block index: UInt32) -> Bool {
     guard let incarnation, incarnation.isCurrent.load(ordering: .acquiring) else { return false }

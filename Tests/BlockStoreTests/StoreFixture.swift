@@ -2,11 +2,15 @@ import BlockStore
 import Bytes
 import Foundation
 import TestSupport
+import Testing
 
 /// A cache directory of a test's own, and the bytes that its blocks should have.
 struct StoreFixture {
   /// Whether caches keep their data on loop devices: `CULLET_TEST_BLOCK_DEVICE=1`.
   static let usesDevice = environmentValue("CULLET_TEST_BLOCK_DEVICE") == "1"
+
+  /// For tests of what only files have: sizes that change, links, copies.
+  static let forFiles = ConditionTrait.disabled(if: usesDevice, "the data is on a device")
 
   let directory: TemporaryDirectory
   private let device: LoopDevice?

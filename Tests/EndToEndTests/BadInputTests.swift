@@ -92,6 +92,22 @@ struct BadInputTests {
     try stage.succeed("unmount", stage.mountPoint)
   }
 
+  @Test func `a place that cannot hold a cache's data is refused with a reason`() throws {
+    let text = try stage.directory.write(Array("not a cache".utf8), to: "text")
+    let initialise = ["cache", "init", "--size", "4M", "--data"]
+    try expectFailure(65, text, "no cache", running: initialise + [text])
+    try expectFailure(73, "/dev/null", "no regular file", running: initialise + ["/dev/null"])
+    try expectFailure(73, "missing/x", running: initialise + [stage.directory.file("missing/x")])
+    #expect(!FileManager.default.fileExists(atPath: stage.cache))
+    let data = stage.directory.file("data")
+    try stage.succeed("cache", "init", "--size", "4M", "--data", data)
+    try FileManager.default.removeItem(atPath: data)
+    try expectFailure(66, data, "attach it", running: ["cache", "status"])
+    try expectFailure(
+      74, "bytes are to be reserved",
+      running: ["cache", "init", "--size", "8T", "--preallocate", "allocate"])
+  }
+
   @Test func `a full disk costs the caching, not the reading`() throws {
     try FileManager.default.createDirectory(
       atPath: stage.cache, withIntermediateDirectories: false)

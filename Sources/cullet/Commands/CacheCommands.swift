@@ -35,14 +35,17 @@ struct CacheInit: ParsableCommand {
   @Option(
     help: "Where blocks are kept: a file or a block device (default: in the cache directory).")
   var data: String?
-  @Option(help: "Space to take at once: none, allocate or write.")
+  @Option(help: "Space to take at once, also when the cache grows: none, allocate or write.")
   var preallocate = StoreConfiguration.Preallocation.none
+  @Option(help: "How blocks are read and written: direct (past the page cache) or buffered.")
+  var io = StoreConfiguration().io
 
   func run() throws {
     var configuration = StoreConfiguration()
     configuration.capacityByteCount = size?.byteCount
     configuration.dataPath = data
     configuration.preallocation = preallocate
+    configuration.io = io
     configuration.blockByteCount = Int(clamping: blockSize.byteCount)
     do throws(StoreError) {
       try CacheStore.format(directory: cache.directory.path, configuration: configuration)
@@ -53,6 +56,7 @@ struct CacheInit: ParsableCommand {
 }
 
 extension StoreConfiguration.Preallocation: ExpressibleByArgument {}
+extension StoreConfiguration.IOMode: ExpressibleByArgument {}
 
 struct CacheStatus: ParsableCommand {
   static let configuration = CommandConfiguration(
