@@ -42,6 +42,7 @@ extension CommitWriter {
 
   /// Adds slots, for which there is space; says why when it cannot, with the old size still in force.
   func finishGrowing(to geometry: Geometry) -> StoreError? {
+    guard let index else { return withdrawnError() }
     guard core.table.resize(to: geometry.slotCount) else {
       return StoreError(
         .noSpace, path: core.directory,
@@ -49,7 +50,7 @@ extension CommitWriter {
     }
     do throws(SystemError) {
       try core.file.sync()
-      try index?.grow(to: geometry, in: core.indexPath)
+      try index.grow(to: geometry, in: core.indexPath)
       try adopt(geometry)
     } catch {
       return StoreError(error, path: core.file.path)
@@ -67,6 +68,7 @@ extension CommitWriter {
   ///
   /// Says why when it cannot.
   func beginShrinking(to slotCount: Int) -> StoreError? {
+    guard index != nil else { return withdrawnError() }
     let pinnedCount = pinnedTotal()
     guard pinnedCount <= Self.pinnedCountMax(of: slotCount) else {
       return StoreError(
@@ -86,7 +88,7 @@ extension CommitWriter {
   /// A pinned block moves to another slot, and so does any other while that costs nobody his place.
   /// What a reader holds is left for the next round.
   ///
-  /// An error says that pinned blocks cannot be moved.
+  /// An error says that pinned blocks cannot be moved, or that the store has given up.
   func emptySlots(from next: inout UInt32) -> (isEmpty: Bool, error: StoreError?) {
     let end = UInt32(core.geometry.slotCount)
     var victims: [UInt32] = []
@@ -111,8 +113,12 @@ extension CommitWriter {
     }
     let error = relocate(moving)
     if error != nil { victims += moving.filter { !core.isPinned($0) } }
+    // Making room for those that moved may have culled some of these already.
+    victims.removeAll { core.table.status(of: $0).state != .live }
     core.counters.culledBlocks.count(evict(victims))
     next = slot == end ? slotCeiling : slot
+    // Nothing would ever be emptied.
+    guard index != nil else { return (false, withdrawnError()) }
     let isStuck = error != nil && moving.contains { core.isPinned($0) }
     return (isEmpty && slot == end, isStuck ? error : nil)
   }
@@ -122,9 +128,10 @@ extension CommitWriter {
   ///
   /// They say "free" by now, so nothing is lost when the shrinking ends here.
   func removeRecords(before end: inout UInt32) -> StoreError? {
+    guard let index else { return withdrawnError() }
     let first = end - min(end - slotCeiling, Self.removalCountMax)
     do throws(LMDBError) {
-      try index?.removeSlots(first..<end)
+      try index.removeSlots(first..<end)
     } catch {
       giveUp()
       return StoreError(.io, path: core.directory, message: "\(core.directory)/index: \(error)")
@@ -135,6 +142,7 @@ extension CommitWriter {
 
   /// Ends a shrinking, when every slot beyond the new end is empty.
   func finishShrinking(to geometry: Geometry) -> StoreError? {
+    guard index != nil else { return withdrawnError() }
     badSlots = badSlots.filter { $0 < geometry.slotCount }
     do throws(SystemError) {
       try adopt(geometry)
@@ -166,11 +174,24 @@ extension CommitWriter {
       try core.file.write(header)
     } catch {
       header = previous
-      header.serial += 1
+      header.serial += 2
+      // What failed may be on disk nevertheless. Before slots beyond its end are used again, the
+      // old size must be there in a newer superblock.
+      do throws(SystemError) {
+        try core.file.write(header)
+      } catch {
+        giveUp()
+      }
       throw error
     }
     core.setSlotCount(geometry.slotCount)
     adoptSlotCount(geometry.slotCount)
+  }
+
+  private func withdrawnError() -> StoreError {
+    StoreError(
+      .closed, path: core.directory,
+      message: "the cache in \(core.directory) is out of use until reopened")
   }
 
   private func adoptSlotCount(_ slotCount: Int) {

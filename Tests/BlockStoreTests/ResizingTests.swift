@@ -127,6 +127,28 @@ import Testing
     #expect(blocks.used + blocks.free + blocks.bad == 300)
   }
 
+  @Test(.timeLimit(.minutes(1)))
+  func `index and RAM agree after any changes of size, whatever is pinned`() throws {
+    var generator = SeededGenerator(for: "ResizingTests")
+    let store = try open()
+    let object = try store.bind("a", blocks: 400)
+    let pinned = try store.bind("b", blocks: 12)
+    _ = try store.pin(key: Array("b".utf8), .whole)
+    for _ in 0..<60 {
+      // Enough to leave no slot free, with the pinned blocks anywhere.
+      for block in (0..<400 as Range<UInt32>).shuffled(using: &generator).prefix(90) {
+        object.fill(block)
+        if block % 8 == 0 { pinned.fill(block % 12) }
+      }
+      try store.flush()
+      try store.resize(to: capacity(Int.random(in: 24...100, using: &generator)))
+      let report = store.verify(repair: false)
+      #expect(report.isClean, "seed \(generator.seed): \(report)")
+      let blocks = store.status().blocks
+      #expect(blocks.used + blocks.free == blocks.total, "seed \(generator.seed): \(blocks)")
+    }
+  }
+
   @Test func `a size that no cache can have is refused`() throws {
     let store = try open()
     let error = #expect(throws: StoreError.self) { try store.resize(to: 1000) }
