@@ -13,6 +13,8 @@ internal import Synchronization
 package final class CacheStore: Sendable {
   let core: StoreCore
   private let thread: Thread
+  private let housekeeper: Housekeeper
+  private let housekeeping: Thread
   private let recencyPath: String
   private let ownerLock: Lock<OwnerLock?>
   private let owner: StoreOwner
@@ -39,9 +41,18 @@ package final class CacheStore: Sendable {
     ownerLock = Lock(lock)
     owner = StoreOwner(processID: CurrentProcess.id, since: WallClock.now)
     openReport = opening.report
+    let housekeeper = Housekeeper(core: core, recencyPath: recencyPath)
+    self.housekeeper = housekeeper
+    do throws(SystemError) {
+      housekeeping = try Thread(name: "cullet-keeper") { housekeeper.run() }
+    } catch {
+      throw StoreError(error, path: directory)
+    }
     do throws(SystemError) {
       thread = try Thread(name: "cullet-writer") { writer.run() }
     } catch {
+      housekeeper.stop()
+      housekeeping.join()
       throw StoreError(error, path: directory)
     }
   }
@@ -76,6 +87,8 @@ package final class CacheStore: Sendable {
       thread.join()
       return
     }
+    housekeeper.stop()
+    housekeeping.join()
     _ = core.queue.perform { writer in
       lastJob(writer)
       writer.core.withdraw()
@@ -250,18 +263,40 @@ extension CacheStore {
   /// Blocks that fail are given up in any case; `repair` also mends the index and returns bad slots
   /// to use.
   package func verify(repair: Bool) -> VerifyReport {
-    let blocks = core.queue.perform { writer in writer.blocksToVerify() } ?? []
-    defer {
-      for (incarnation, _) in blocks {
-        incarnation.bindCount.wrappingSubtract(1, ordering: .releasing)
+    var report = VerifyReport()
+    var buffer = AlignedBuffer(byteCount: blockByteCount)
+    var next: UInt32 = 0
+    while next < core.geometry.slotCount {
+      let slots = next..<UInt32(core.geometry.slotCount)
+      guard let group = core.queue.perform({ writer in writer.liveBlocks(in: slots) }) else {
+        return report
       }
+      for block in group.blocks {
+        guard let isRight = core.check(block, using: &buffer) else { continue }
+        report.checkedBlockCount += 1
+        if !isRight { report.failedBlockCount += 1 }
+      }
+      next = group.next
     }
-    var report = Verifier(core: core).checkBlocks(blocks)
     if let index = core.queue.perform({ writer in writer.checkIndex(repair: repair) }) {
       report.indexFaults = index.indexFaults
       report.repairedCount = index.repairedCount
     }
     return report
+  }
+
+  /// Has the cache read back in the background, `byteRate` bytes a second and once a day; 0 for
+  /// not at all, as it is after opening.
+  package func setScrubRate(_ byteRate: UInt64) {
+    housekeeper.setScrubRate(byteRate)
+  }
+
+  /// Saves the order of use for the next opening, as happens every five minutes; nothing when it
+  /// has not changed.
+  ///
+  /// A hint that may be lost: failures are not reported.
+  package func saveRecency() {
+    housekeeper.saveRecency()
   }
 
   /// Sets the water marks, durably.
@@ -284,6 +319,7 @@ extension CacheStore {
   /// The store's state, at a moment between two batches.
   package func status() -> StoreStatus {
     var status = core.queue.perform { writer in writer.status() } ?? core.status()
+    status.scrub = housekeeper.scrubStatus
     status.owner = core.isClosing.load(ordering: .relaxed) ? nil : owner
     return status
   }

@@ -25,6 +25,8 @@ final class CommitWriter: @unchecked Sendable {
   var free: FreeSlots
   var recency: RecencyList
   var marks: SlotMarks
+  /// What the recency file has, or will in a moment; nil before the first saving.
+  var savedRecency: RecencyState?
   /// Cleared on disk, but held by a reader when that happened.
   var lingering: [UInt32] = []
   var badSlots: Set<UInt32> = []
@@ -34,6 +36,13 @@ final class CommitWriter: @unchecked Sendable {
   /// Slots that were freed before their records were cleared.
   var mutantClears: Set<UInt32> = []
   #endif
+
+  /// What tells one state of the recency list from another.
+  struct RecencyState: Equatable {
+    var changeCount: UInt64
+    /// Of the superblock, which the file has to match.
+    var serial: UInt64
+  }
 
   init(
     core: StoreCore, index: BlockIndex, header: StoreHeader, numbers: BlockIndex.Counters,

@@ -72,13 +72,11 @@ struct StoreOpening {
   ) throws(StoreError) -> (StoreCore, CommitWriter, StoreHeader) {
     var header: StoreHeader
     var index: BlockIndex?
-    var hints: [RecencyFile.Entry] = []
+    var hints: RecencyFile?
     if let existing {
       header = existing
       index = openIndex(for: header, configuration.indexHelper)
-      if header.flags.contains(.clean), index != nil {
-        hints = RecencyFile.read(from: recencyPath, serial: header.serial)
-      }
+      if index != nil { hints = RecencyFile.read(from: recencyPath, serial: header.serial) }
     } else {
       header = try format(file, configuration)
     }
@@ -91,7 +89,7 @@ struct StoreOpening {
     index = nil
     if recovered == nil {
       let fresh = try makeIndex(for: &header)
-      recovered = recover(file, header, fresh, hints: [])
+      recovered = recover(file, header, fresh, hints: nil)
     }
     guard let (core, writer) = recovered else {
       throw StoreError(.io, path: indexPath, message: "\(indexPath): cannot read a new index")
@@ -340,7 +338,7 @@ struct StoreOpening {
   }
 
   private mutating func recover(
-    _ file: DataFile, _ header: StoreHeader, _ index: BlockIndex, hints: [RecencyFile.Entry]
+    _ file: DataFile, _ header: StoreHeader, _ index: BlockIndex, hints: RecencyFile?
   ) -> (StoreCore, CommitWriter)? {
     guard let table = SlotTable(slotCount: header.geometry.slotCount) else { return nil }
     let core = StoreCore(

@@ -127,6 +127,19 @@ package struct StoreStatus: Equatable, Sendable {
     package var pendingByteCount = 0
   }
 
+  /// The background reading of the cache since the store was opened.
+  package struct Scrub: Equatable, Sendable {
+    /// Bytes a second; 0 while it is switched off.
+    package var byteRate: UInt64 = 0
+    /// Times that every slot was visited.
+    package var passes: UInt64 = 0
+    package var checkedBlocks: UInt64 = 0
+    /// Blocks that could not be read or are not what was written; misses from then on.
+    package var badBlocks: UInt64 = 0
+    /// Seconds since 1970; nil before the first pass has ended.
+    package var lastPassEnd: UInt64?
+  }
+
   package var directory = ""
   package var formatVersion = 0
   package var blockByteCount = 0
@@ -139,6 +152,7 @@ package struct StoreStatus: Equatable, Sendable {
   package var index = Index()
   package var owner: StoreOwner?
   package var disk = Disk()
+  package var scrub = Scrub()
   /// Whether the store has given up after an error in its index: every read misses until reopened.
   package var isWithdrawn = false
 }

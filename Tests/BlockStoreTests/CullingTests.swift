@@ -76,6 +76,49 @@ import Testing
     #expect((0..<100 as Range<UInt32>).filter { object.contains(block: $0) } == Array(0..<20))
   }
 
+  @Test func `recency survives a crash as far as it was saved`() throws {
+    do {
+      let store = try fixture.open(slotCount: 128, blockByteCount: 16 << 10)
+      let object = try store.bind("image", blocks: 110)
+      for block in 0..<100 as Range<UInt32> { object.fill(block) }
+      try store.flush()
+      for block in 0..<20 as Range<UInt32> { _ = object.isRight(block) }
+      store.saveRecency()
+      // What came after the saving is newer than what was never used.
+      for block in 100..<110 as Range<UInt32> { object.fill(block) }
+      try store.flush()
+      store.abandon()
+    }
+    let store = try fixture.open()
+    let object = try store.bind("image", blocks: 110)
+    _ = store.cull(CullRequest(byteCount: 80 * 16 << 10))
+    let kept = (0..<110 as Range<UInt32>).filter { object.contains(block: $0) }
+    #expect(kept == Array(0..<20) + Array(100..<110))
+  }
+
+  @Test func `a slot that was filled again since the saving is not taken for its old block`() throws
+  {
+    do {
+      let store = try fixture.open(slotCount: 64, blockByteCount: 16 << 10)
+      let object = try store.bind("old", blocks: 40)
+      for block in 0..<40 as Range<UInt32> { object.fill(block) }
+      try store.flush()
+      for block in 0..<40 as Range<UInt32> { _ = object.isRight(block) }
+      store.saveRecency()
+      #expect(store.remove(key: Array("old".utf8)))
+      let new = try store.bind("new", blocks: 60)
+      for block in 0..<60 as Range<UInt32> { new.fill(block) }
+      try store.flush()
+      store.abandon()
+    }
+    let store = try fixture.open()
+    let object = try store.bind("new", blocks: 60)
+    let cachedCount = (0..<60 as Range<UInt32>).count { object.contains(block: $0) }
+    _ = store.cull(CullRequest(byteCount: UInt64(cachedCount - 10) * 16 << 10))
+    // By age alone, as if nothing had been saved.
+    #expect((0..<60 as Range<UInt32>).filter { object.contains(block: $0) } == Array(50..<60))
+  }
+
   @Test func `a target of half the blocks frees half of ten thousand`() throws {
     let store = try fixture.open(slotCount: 10_000, blockByteCount: 16 << 10)
     let object = try store.bind("image", blocks: 10_000)

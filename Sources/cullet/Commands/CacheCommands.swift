@@ -82,6 +82,7 @@ struct CacheStatus: ParsableCommand {
       disk       \(report.disk.hits) hits, \(report.disk.misses) misses, \
       \(report.disk.filledBlocks) filled, \(report.disk.culledBlocks) culled, \
       \(report.disk.checksumFailures) checksum failures
+      scrub      \(scrubText(report.scrub))
       memory     \(sizeText(UInt64(report.memory.residentBytes))) of \
       \(sizeText(UInt64(report.memory.budgetBytes))), \(report.memory.hits) hits, \
       \(report.memory.misses) misses
@@ -99,6 +100,13 @@ struct CacheStatus: ParsableCommand {
       "trouble    \(disk.droppedFills) fills dropped, \(disk.refusedFills) refused, "
         + "\(counted(Int(clamping: disk.writeErrors), "write error")), "
         + "\(counted(Int(clamping: disk.readErrors), "read error")): is the disk full?")
+  }
+
+  private func scrubText(_ scrub: CacheStatusReport.Scrub) -> String {
+    let rate = scrub.bytesPerSecond == 0 ? "off" : "\(sizeText(scrub.bytesPerSecond))/s"
+    let last = scrub.lastPassFinished.map { ", the last at \($0)" } ?? ""
+    return "\(rate), \(counted(Int(clamping: scrub.checkedBlocks), "block")) checked, "
+      + "\(scrub.badBlocks) bad, passes done: \(scrub.passes)\(last)"
   }
 }
 
