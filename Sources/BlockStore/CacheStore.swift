@@ -95,7 +95,19 @@ package final class CacheStore: Sendable {
     }
     core.queue.stop()
     thread.join()
+    core.queue.dropWaiting()
     ownerLock.withLock { lock in lock = nil }
+  }
+
+  /// Takes the cache out of service, as an administrator would: what waits is made durable, and from
+  /// then on reads miss and fills are dropped until the cache is opened again.
+  ///
+  /// What is on disk stays there.
+  package func withdraw() {
+    _ = core.queue.perform { writer in
+      _ = writer.commitWaiting()
+      writer.core.withdraw()
+    }
   }
 
   /// Bytes of a whole block, a power of two.
@@ -108,27 +120,39 @@ extension CacheStore {
   ///
   /// With other coherency data or another size than before, the object's blocks are dropped: a new
   /// epoch begins, durably, before this returns. When there is no room for another object, or the
-  /// store has given up, the result is an object that caches nothing. Throws `.badConfiguration`
-  /// for an empty or overlong key, `.closed` after ``close()``.
+  /// store has given up, the result is an object that caches nothing. The object is in the default
+  /// volume; ``Volume`` has the others. Keys are of any bytes and any length. Throws
+  /// `.badConfiguration` for an empty key or overlong coherency data, `.closed` after ``close()``.
   package func bind(
     key: [UInt8], coherency: [UInt8], byteCount: UInt64
   ) throws(StoreError) -> StoredObject {
-    guard (1...ObjectRecord.keyByteCountMax).contains(key.count),
-      coherency.count <= ObjectRecord.coherencyByteCountMax
-    else {
+    try bind(
+      key: key, in: ObjectName.defaultVolume, coherency: coherency, byteCount: byteCount)
+  }
+
+  /// Binds an object of a volume; nil for one that the cache has no room for.
+  func bind(
+    key: [UInt8], in volume: UInt32?, coherency: [UInt8], byteCount: UInt64
+  ) throws(StoreError) -> StoredObject {
+    guard !key.isEmpty, coherency.count <= ObjectRecord.coherencyByteCountMax else {
       throw StoreError(
         .badConfiguration, path: core.directory,
-        message: "an object's name must have 1 to \(ObjectRecord.keyByteCountMax) bytes, its "
-          + "coherency data up to \(ObjectRecord.coherencyByteCountMax)")
+        message: "an object's name must have 1 byte or more, its coherency data up to "
+          + "\(ObjectRecord.coherencyByteCountMax)")
     }
     guard !core.isClosing.load(ordering: .relaxed) else { throw closedError() }
-    let known = core.objects.bind(key: key) { incarnation in
+    guard let volume else {
+      return StoredObject(store: self, core: core, incarnation: nil, byteCount: byteCount)
+    }
+    let name = ObjectName(key: key, volume: volume)
+    let known = core.objects.bind(name) { incarnation in
       incarnation.coherency == coherency && incarnation.byteCount == byteCount
+        && !incarnation.hasLostFill.load(ordering: .relaxed)
     }
     let incarnation =
       known
       ?? core.queue.perform { writer in
-        writer.bind(key: key, coherency: coherency, byteCount: byteCount)
+        writer.bind(name, coherency: coherency, byteCount: byteCount)
       } ?? nil
     incarnation?.noteUse(at: StoreCore.now)
     return StoredObject(
@@ -137,12 +161,20 @@ extension CacheStore {
 
   /// What is known of an object, whether or not its origin can be reached.
   package func find(key: [UInt8]) -> ObjectDescription? {
-    core.objects.current(key: key).map(describe)
+    core.objects.current(Self.defaultName(key)).map(describe)
   }
 
-  /// All objects, ordered by the bytes of their keys.
+  /// All objects, ordered by volume and the bytes of their keys.
   package func objects() -> [ObjectDescription] {
-    core.objects.all().map(describe)
+    objects { _ in true }
+  }
+
+  func objects(where isWanted: (Incarnation) -> Bool) -> [ObjectDescription] {
+    core.objects.all().filter(isWanted).map(describe)
+  }
+
+  static func defaultName(_ key: [UInt8]) -> ObjectName {
+    ObjectName(key: key, volume: ObjectName.defaultVolume)
   }
 
   private func describe(_ object: Incarnation) -> ObjectDescription {
@@ -157,7 +189,8 @@ extension CacheStore {
       cachedByteCount -= min(cachedByteCount, UInt64(blockByteCount - lastByteCount))
     }
     return ObjectDescription(
-      key: object.key, coherency: object.coherency, byteCount: object.byteCount,
+      key: object.name.key, volumeKey: core.objects.volumeKey(id: object.name.volume),
+      coherency: object.coherency, byteCount: object.byteCount,
       cachedByteCount: cachedByteCount, blockCount: blockCount,
       pinnedBlockCount: object.pins.clamped(to: core.geometry.blockCount(of: object.byteCount))
         .reduce(0) { $0 + $1.count },
@@ -168,7 +201,7 @@ extension CacheStore {
   /// Forgets an object and its blocks, durably; false when there is none, or the index refused.
   package func remove(key: [UInt8]) -> Bool {
     core.queue.perform { writer in
-      guard let object = writer.core.objects.current(key: key) else { return false }
+      guard let object = writer.core.objects.current(Self.defaultName(key)) else { return false }
       return writer.remove([object])
     } ?? false
   }
@@ -176,7 +209,7 @@ extension CacheStore {
   /// Drops an object's blocks, durably, and keeps the object; false as for ``remove(key:)``.
   package func invalidate(key: [UInt8]) -> Bool {
     core.queue.perform { writer in
-      guard let object = writer.core.objects.current(key: key) else { return false }
+      guard let object = writer.core.objects.current(Self.defaultName(key)) else { return false }
       return writer.renew(
         object, coherency: object.coherency, byteCount: object.byteCount) != nil
     } ?? false
@@ -202,7 +235,9 @@ extension CacheStore {
   private func changePins(
     of key: [UInt8], _ change: @escaping @Sendable (PinnedBlocks) -> PinnedBlocks
   ) throws(StoreError) -> PinReport {
-    let outcome = core.queue.perform { writer in writer.changePins(of: key, change) }
+    let outcome = core.queue.perform { writer in
+      writer.changePins(of: Self.defaultName(key), change)
+    }
     switch outcome {
     case .done(let report): return report
     case .unknownObject:

@@ -102,9 +102,22 @@ struct Recovery {
     var incarnations: [UInt64: Incarnation] = [:]
     var damaged: [UInt64] = []
     var lastID = numbers.lastObjectID
+    var volumes: Set<UInt32> = [ObjectName.defaultVolume]
+    // A volume's identity is lower than those of its objects: they come after it.
     try index.scanObjects { id, record in
       lastID = max(lastID, id)
-      guard let record, core.objects.current(key: record.key) == nil else {
+      if let record, record.isVolume, let volume = VolumeEntry(id: id, record: record),
+        core.objects.volume(key: volume.key) == nil
+      {
+        volumes.insert(volume.id)
+        core.objects.insert(volume)
+        return
+      }
+      // A dirty object was being changed when its owner died; one without a volume was dropped
+      // with it.
+      guard let record, !record.isVolume, !record.isDirty, volumes.contains(record.name.volume),
+        core.objects.current(record.name) == nil
+      else {
         damaged.append(id)
         return
       }

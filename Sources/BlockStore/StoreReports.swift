@@ -10,7 +10,10 @@ package enum BlockRead: Equatable, Sendable {
 
 /// An object of the cache, as it was a moment ago.
 package struct ObjectDescription: Equatable, Sendable {
+  /// Of a key of more than 4096 bytes, the first 4064 and its SHA-256.
   package let key: [UInt8]
+  /// Empty for the default volume.
+  package let volumeKey: [UInt8]
   package let coherency: [UInt8]
   package let byteCount: UInt64
   /// Bytes of the object that are on disk.

@@ -15,14 +15,14 @@ extension StoreCore {
   /// On the calling thread; fills and reads go on meanwhile. A block that fails leaves the table as
   /// if a reader had found it. `buffer` has room for a block.
   func check(_ live: LiveBlock, using buffer: inout AlignedBuffer) -> Bool? {
+    // In this order: the size changes only when no block is in the table that it concerns.
     guard !isWithdrawn.load(ordering: .relaxed),
+      let byteCount = geometry.validByteCount(
+        ofBlock: live.block, in: live.incarnation.byteCount),
       let pin = table.pin(handle: live.incarnation.handle, block: live.block, now: nil)
     else { return nil }
     // The handle may mean another object by now; held, the slot keeps it from changing again.
-    guard objects.incarnation(handle: pin.handle) === live.incarnation,
-      let byteCount = geometry.validByteCount(
-        ofBlock: live.block, in: live.incarnation.byteCount)
-    else {
+    guard objects.incarnation(handle: pin.handle) === live.incarnation else {
       release(pin, keeping: true)
       return nil
     }
