@@ -6,6 +6,7 @@ internal import Synchronization
 /// dropped at once. Objects bound without a volume are in the default one, which is always there.
 /// Any thread may call anything at any time.
 package final class Volume: Sendable {
+  /// What the volume was acquired as.
   package let key: [UInt8]
   private let store: CacheStore
   /// Nil when the cache had no room for the volume: its objects cache nothing.
