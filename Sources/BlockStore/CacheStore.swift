@@ -169,6 +169,20 @@ extension CacheStore {
     objects { _ in true }
   }
 
+  /// All objects with their ``ObjectDescription/standing``; those come first whose blocks go first,
+  /// and last those of which none can go.
+  package func objectsInCullOrder() -> [ObjectDescription] {
+    let standings = core.queue.perform { writer in writer.cullStandings() } ?? [:]
+    let described = core.objects.all().map { object in
+      var description = describe(object)
+      description.standing = standings[object.handle] ?? CullStanding()
+      return description
+    }
+    return described.sorted { one, other in
+      one.standing?.blocksAhead ?? .max < other.standing?.blocksAhead ?? .max
+    }
+  }
+
   func objects(where isWanted: (Incarnation) -> Bool) -> [ObjectDescription] {
     core.objects.all().filter(isWanted).map(describe)
   }

@@ -28,6 +28,8 @@ package struct ObjectDescription: Equatable, Sendable {
   package let lastUse: UInt64
   /// Whether somebody has it bound.
   package let isBound: Bool
+  /// When culling comes to the object's blocks; nil unless asked for.
+  package internal(set) var standing: CullStanding?
 }
 
 /// Which blocks to give up now, from the coldest on, and never one that is being read or written.

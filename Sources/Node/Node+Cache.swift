@@ -36,7 +36,8 @@ extension Node {
   }
 
   package func objects() throws(Failure) -> [ObjectReport] {
-    store.objects().map { object in
+    store.objectsInCullOrder().map { object in
+      let standing = object.standing ?? CullStanding()
       let version = ObjectVersion(coherency: object.coherency)
       return ObjectReport(
         source: String(decoding: object.key, as: UTF8.self), size: object.byteCount,
@@ -44,6 +45,9 @@ extension Node {
         lastUse: CalendarTime(
           nanosecondsSinceEpoch: Int64(clamping: object.lastUse) &* 1_000_000_000
         ).rfc3339,
+        culling: .init(
+          blocksAhead: standing.blocksAhead, usedOnce: standing.usedOnceCount,
+          usedAgain: standing.usedAgainCount, pinned: standing.pinnedCount),
         pinned: object.pinnedBlockCount > 0, pinnedBlocks: object.pinnedBlockCount,
         coherency: .init(etag: version?.entityTag, lastModified: version?.lastModified))
     }

@@ -101,12 +101,20 @@ package struct NullWhenAbsent<Value: Codable & Equatable & Sendable>: Codable, E
 
 /// One object of the cache, as `cullet cache ls` shows it.
 package struct ObjectReport: Codable, Equatable, Sendable {
+  /// When culling comes to its blocks.
+  package struct Culling: Codable, Equatable, Sendable {
+    /// Blocks of other objects that go before its first one; null when none of its blocks can go.
+    @NullWhenAbsent package var blocksAhead: Int?
+    package var usedOnce, usedAgain, pinned: Int
+  }
+
   package var source: String
   package var size: UInt64
   package var cachedBytes: UInt64
   package var blocks: Int
   /// RFC 3339, UTC.
   package var lastUse: String
+  package var culling: Culling
   package var pinned: Bool
   /// Blocks that culling leaves, cached or not.
   package var pinnedBlocks: Int

@@ -112,13 +112,18 @@ struct CacheStatus: ParsableCommand {
 
 struct CacheList: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ls", abstract: "List the cached objects.",
+    commandName: "ls", abstract: "List the cached objects, those that are culled first first.",
     discussion: """
+      Culling takes blocks, not objects: those that were used once, coldest first, then those that \
+      were used again. --order says how many of each an object has, and how many blocks of others \
+      go before its first.
+
       EXAMPLE
         cullet cache ls
       """)
 
   @OptionGroup var cache: CacheOptions
+  @Flag(help: "Explain the order in which blocks are culled.") var order = false
   @Flag(help: "Print one JSON document an object.") var json = false
 
   func run() throws {
@@ -133,7 +138,17 @@ struct CacheList: ParsableCommand {
         "\(padded(sizeText(report.cachedBytes), 10)) of \(padded(sizeText(report.size), 10)) "
           + "\(padded("\(share) %", 5))  \(report.lastUse)  \(report.pinned ? "pinned " : "")"
           + report.source)
+      if order { Terminal.print("    " + orderText(report.culling)) }
     }
+  }
+}
+
+extension CacheList {
+  private func orderText(_ culling: ObjectReport.Culling) -> String {
+    let counts =
+      "\(culling.usedOnce) used once, \(culling.usedAgain) used again, \(culling.pinned) pinned"
+    guard let blocksAhead = culling.blocksAhead else { return "nothing to cull; \(counts)" }
+    return "first after \(counted(blocksAhead, "other block")); \(counts)"
   }
 }
 
