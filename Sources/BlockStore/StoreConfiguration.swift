@@ -4,6 +4,7 @@ internal import Bytes
 ///
 /// An existing cache keeps what it was made with.
 package struct StoreConfiguration: Hashable, Sendable {
+  /// The sizes that blocks may have, if they are powers of two.
   package static let blockByteCounts = 16 << 10...1 << 20
   /// A cache of fewer slots could not have one being written, one being culled and some in use.
   package static let slotCountMin = 16
@@ -11,6 +12,7 @@ package struct StoreConfiguration: Hashable, Sendable {
   /// must fit in 31 bits.
   package static let slotCountMax = 1 << 28
 
+  /// 20 GiB: room for some images, and little of any disk.
   package static let defaultCapacityByteCount: UInt64 = 20 << 30
 
   /// How much of the data file's space is taken when the cache is made, or grows.
@@ -41,7 +43,9 @@ package struct StoreConfiguration: Hashable, Sendable {
   package var capacityByteCount: UInt64?
   /// The bytes of a slot, a power of two from 16 KiB to 1 MiB.
   package var blockByteCount: Int
+  /// The water marks, which can be changed later.
   package var limits: CullLimits
+  /// How much of the space is taken at once.
   package var preallocation: Preallocation
   /// Where the data file of a new cache is to be when not in its directory: a file, which is made
   /// when absent, or a block device.

@@ -5,7 +5,7 @@ internal import Bytes
 /// | Offset | Size | Field      |                                                     |
 /// |-------:|-----:|------------|-----------------------------------------------------|
 /// |      0 |    8 | magic      | `CULLETBS`                                          |
-/// |      8 |    4 | version    | 1                                                   |
+/// |      8 |    4 | version    | 2: object records have volumes and flags            |
 /// |     12 |    4 | flags      | 1 CLEAN, 2 WIPE: believe nothing in the index       |
 /// |     16 |   16 | cache uuid |                                                     |
 /// |     32 |   16 | index uuid | that of the index which belongs to this file        |
@@ -26,7 +26,7 @@ struct StoreHeader: Equatable, Sendable {
   static let byteCount = 512
   static let offsets: [UInt64] = [0, 4096]
   static let magic: UInt64 = 0x5342_5445_4C4C_5543
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
 
   struct Flags: OptionSet, Sendable {
     let rawValue: UInt32

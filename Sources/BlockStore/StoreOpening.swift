@@ -80,13 +80,11 @@ struct StoreOpening {
   ) throws(StoreError) -> (StoreCore, CommitWriter, StoreHeader) {
     var header: StoreHeader
     var found: BlockIndex?
-    var hints: [RecencyFile.Entry] = []
+    var hints: RecencyFile?
     if let existing {
       header = existing
       found = believedIndex(of: header, helper)
-      if header.flags.contains(.clean), found != nil {
-        hints = RecencyFile.read(from: recencyPath, serial: header.serial)
-      }
+      if found != nil { hints = RecencyFile.read(from: recencyPath, serial: header.serial) }
     } else {
       // Before anything of an old cache goes: it shall not be lost for a new one that cannot be.
       let geometry = try formatting.checkedGeometry()
@@ -108,7 +106,7 @@ struct StoreOpening {
       header.indexID = .random()
       header.sequenceFloor = 0
       let fresh = try index.make(header.indexID, header.geometry)
-      recovered = recover(file, header, fresh, hints: [])
+      recovered = recover(file, header, fresh, hints: nil)
     }
     guard let (core, writer) = recovered else {
       throw StoreError(.io, path: index.path, message: "\(index.path): cannot read a new index")
@@ -137,7 +135,7 @@ struct StoreOpening {
   }
 
   private mutating func recover(
-    _ file: DataFile, _ header: StoreHeader, _ index: BlockIndex, hints: [RecencyFile.Entry]
+    _ file: DataFile, _ header: StoreHeader, _ index: BlockIndex, hints: RecencyFile?
   ) -> (StoreCore, CommitWriter)? {
     guard let table = SlotTable(slotCount: header.geometry.slotCount) else { return nil }
     let core = StoreCore(

@@ -119,6 +119,13 @@ extension StoredObject {
     fill(block: block, with: bytes.rawSpan)
   }
 
+  /// Fills a block with `bytes`; whether they were taken.
+  func take(
+    _ block: UInt32, _ bytes: [UInt8], onSettled: (@Sendable (Bool) -> Void)? = nil
+  ) -> Bool {
+    fill(block: block, with: bytes.rawSpan, onSettled: onSettled)
+  }
+
   /// Whether the block is cached with the right bytes; nil when it is not cached.
   func isRight(_ block: UInt32, version: UInt64 = 0) -> Bool? {
     bytes(ofBlock: block).map {
