@@ -55,7 +55,7 @@ let package = Package(
     module("Codecs", "Bytes", "CLZ4", "CCrypto"),
 
     // 2: formats and the disk.
-    module("BlockStore", "Bytes", "Linux", "LMDB"),
+    module("BlockStore", "Bytes", "Codecs", "Linux", "LMDB"),
     module("EROFS", "Bytes"),
     module("FUSEProtocol", "Bytes"),
     module("HTTPSyntax", "Bytes"),

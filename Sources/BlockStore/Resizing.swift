@@ -12,8 +12,36 @@ extension CommitWriter {
   /// Records that one transaction removes: a few milliseconds.
   private static let removalCountMax: UInt32 = 4096
 
-  /// Adds slots; says why when it cannot, with the old size still in force.
-  func grow(to geometry: Geometry) -> StoreError? {
+  /// Begins to grow: takes the space that the cache was made to take; says why when it cannot.
+  ///
+  /// Returns where zeros are to be written now, by ``writeZeros(at:byteCount:)``, none mostly.
+  func beginGrowing(to geometry: Geometry) throws(StoreError) -> Range<UInt64> {
+    let old = header.geometry
+    try core.file.checkRoom(
+      for: geometry, header.preallocation,
+      indexByteCount: UInt64(
+        geometry.indexByteCount - min(geometry.indexByteCount, old.indexByteCount)))
+    do throws(SystemError) {
+      try core.file.grow(from: old.dataFileByteCount, to: geometry, header.preallocation)
+    } catch {
+      throw StoreError(error, path: core.file.path)
+    }
+    let end = geometry.dataFileByteCount
+    return (header.preallocation == .write ? old.dataFileByteCount : end)..<end
+  }
+
+  /// Writes zeros to a part of the file that is to become slots; says why when it cannot.
+  func writeZeros(at offset: UInt64, byteCount: UInt64) -> StoreError? {
+    do throws(SystemError) {
+      try core.file.writeZeros(at: offset, byteCount: byteCount)
+      return nil
+    } catch {
+      return StoreError(error, path: core.file.path)
+    }
+  }
+
+  /// Adds slots, for which there is space; says why when it cannot, with the old size still in force.
+  func finishGrowing(to geometry: Geometry) -> StoreError? {
     guard let index else { return withdrawnError() }
     guard core.table.resize(to: geometry.slotCount) else {
       return StoreError(
@@ -21,7 +49,6 @@ extension CommitWriter {
         message: "\(core.directory): no memory for a cache of \(geometry.slotCount) blocks")
     }
     do throws(SystemError) {
-      try core.file.setSlotCount(geometry)
       try core.file.sync()
       try index.grow(to: geometry, in: core.indexPath)
       try adopt(geometry)
@@ -29,6 +56,12 @@ extension CommitWriter {
       return StoreError(error, path: core.file.path)
     }
     return nil
+  }
+
+  /// Gives up growing: what was added to the file goes again.
+  func abandonGrowing() {
+    // What is left of the file is waste, no error.
+    _ = try? core.file.cut(to: header.geometry)
   }
 
   /// Begins to shrink: no slot from `slotCount` on is handed out any more.
@@ -117,9 +150,14 @@ extension CommitWriter {
       return StoreError(error, path: core.file.path)
     }
     // What is left of the file is waste, no error.
-    _ = try? core.file.setSlotCount(geometry)
+    _ = try? core.file.cut(to: geometry)
     _ = core.table.resize(to: geometry.slotCount)
     return nil
+  }
+
+  /// Tells a device that slots beyond the end are not needed any more.
+  func discard(_ slots: Range<UInt32>) {
+    _ = try? core.file.discard(slots, of: core.geometry)  // waste at worst
   }
 
   /// Gives up shrinking: the slots that were to go are used again.

@@ -72,7 +72,7 @@ struct PinOptions: ParsableArguments {
       } else {
         Terminal.print(
           "\(outcome.source): \(counted(outcome.pinnedBlocks, "block")) pinned; "
-            + "\(outcome.totalPinnedBlocks) of \(outcome.allowedBlocks) in all")
+            + "\(outcome.totalPinnedBlocks) of at most \(outcome.allowedBlocks) in this cache")
       }
     }
   }
