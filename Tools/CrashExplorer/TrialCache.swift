@@ -4,12 +4,12 @@ internal import Linux
 /// The cache that every trial uses: small, so that everything in it happens soon.
 enum TrialCache {
   /// Of a new cache.
-  static let slotCount = 64
+  static let slotCount = 40
   /// What it is resized to.
-  static let slotCounts = [24, 32, 40, 48, 64, 80]
+  static let slotCounts = [24, 32, 40, 48, 56, 64]
   static let blockByteCount = 16 << 10
   static let objects = 0..<6
-  /// Of the largest objects; all together have about twice the blocks that there are slots.
+  /// Of the largest objects; all together have more than twice the blocks that there are slots.
   static let blocks: Range<UInt32> = 0..<20
   /// Every block that an object has or will ever have.
   static let wholeObject: Range<UInt32> = 0..<blocks.upperBound + 1
