@@ -46,13 +46,16 @@ let package = Package(
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     module("Bytes"),
 
     // 1: the kernel, the index library, the codecs.
     module("Linux", "Bytes", "CLinux"),
     module("LMDB", "Bytes", "CLMDB"),
-    module("Codecs", "Bytes", "CLZ4", "CCrypto"),
+    module("Codecs", "Bytes", "CCrypto", "CLZ4", "CLZMA", "CZlib", "CZstd"),
 
     // 2: formats and the disk.
     module("BlockStore", "Bytes", "Linux", "LMDB"),
@@ -134,7 +137,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Bytes", "CLinux", "Codecs"], path: "Tests/TestSupport",
       swiftSettings: testing),
     tests("BytesTests", "Bytes"),
-    tests("CodecsTests", "Bytes", "Codecs"),
+    tests("CodecsTests", "Bytes", "CLZMA", "CZlib", "CZstd", "Codecs"),
     tests("LMDBTests", "Bytes", "LMDB"),
     tests("BlockStoreTests", "BlockStore", "Bytes", "Linux", "cullet"),
     tests("EROFSTests", "Bytes", "EROFS"),
