@@ -94,6 +94,7 @@ let package = Package(
     module(
       "ImageMount", "Bytes", "EROFS", "EROFSReader", "FUSEProtocol", "FUSEServer", "Linux",
       "ReadPath"),
+    module("ImageCheck", "Bytes", "Codecs", "EROFS", "EROFSReader"),
     module("ImageExport", "Bytes", "EROFS", "EROFSReader", "Codecs", "Linux"),
 
     // 5: the owner of a cache.
@@ -105,8 +106,8 @@ let package = Package(
     .executableTarget(
       name: "cullet",
       dependencies: [
-        "BlockStore", "Bytes", "EROFS", "EROFSReader", "ImageExport", "Linux", "Node",
-        "OriginServer", "Origins",
+        "BlockStore", "Bytes", "EROFS", "EROFSReader", "ImageCheck", "ImageExport", "Linux",
+        "Node", "OriginServer", "Origins",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
@@ -149,6 +150,7 @@ let package = Package(
     tests("OriginsTests", "Bytes", "HTTPSyntax", "Linux", "OriginServer", "Origins", "ReadPath"),
     tests(
       "ImageExportTests", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSReader", "ImageExport"),
+    tests("ImageCheckTests", "Bytes", "EROFS", "EROFSReader", "ImageCheck"),
     tests("ReadPathTests", "BlockStore", "Bytes", "Linux", "ReadPath"),
     tests("NodeTests", "Bytes", "Linux", "Node"),
     tests("EndToEndTests", "Bytes", "CLinux", "cullet"),
