@@ -46,13 +46,16 @@ let package = Package(
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     module("Bytes"),
 
     // 1: the kernel, the index library, the codecs.
     module("Linux", "Bytes", "CLinux"),
     module("LMDB", "Bytes", "CLMDB"),
-    module("Codecs", "Bytes", "CLZ4", "CCrypto"),
+    module("Codecs", "Bytes", "CCrypto", "CLZ4", "CLZMA", "CZlib", "CZstd"),
 
     // 2: formats and the disk.
     module("BlockStore", "Bytes", "Codecs", "Linux", "LMDB"),
@@ -91,6 +94,7 @@ let package = Package(
     module(
       "ImageMount", "Bytes", "EROFS", "EROFSReader", "FUSEProtocol", "FUSEServer", "Linux",
       "ReadPath"),
+    module("ImageCheck", "Bytes", "Codecs", "EROFS", "EROFSReader"),
     module("ImageExport", "Bytes", "EROFS", "EROFSReader", "Codecs", "Linux"),
 
     // 5: the owner of a cache.
@@ -102,8 +106,8 @@ let package = Package(
     .executableTarget(
       name: "cullet",
       dependencies: [
-        "BlockStore", "Bytes", "EROFS", "EROFSReader", "ImageExport", "Linux", "Node",
-        "OriginServer", "Origins",
+        "BlockStore", "Bytes", "EROFS", "EROFSReader", "ImageCheck", "ImageExport", "Linux",
+        "Node", "OriginServer", "Origins",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
@@ -134,7 +138,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Bytes", "CLinux", "Codecs"], path: "Tests/TestSupport",
       swiftSettings: testing),
     tests("BytesTests", "Bytes"),
-    tests("CodecsTests", "Bytes", "Codecs"),
+    tests("CodecsTests", "Bytes", "CLZMA", "CZlib", "CZstd", "Codecs"),
     tests("LMDBTests", "Bytes", "LMDB"),
     tests("BlockStoreTests", "BlockStore", "Bytes", "Linux", "cullet"),
     tests("EROFSTests", "Bytes", "EROFS"),
@@ -146,6 +150,7 @@ let package = Package(
     tests("OriginsTests", "Bytes", "HTTPSyntax", "Linux", "OriginServer", "Origins", "ReadPath"),
     tests(
       "ImageExportTests", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSReader", "ImageExport"),
+    tests("ImageCheckTests", "Bytes", "EROFS", "EROFSReader", "ImageCheck"),
     tests("ReadPathTests", "BlockStore", "Bytes", "Linux", "ReadPath"),
     tests("NodeTests", "Bytes", "Linux", "Node"),
     tests("EndToEndTests", "Bytes", "CLinux", "cullet"),

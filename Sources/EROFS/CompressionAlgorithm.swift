@@ -27,6 +27,8 @@ package struct CompressionConfiguration: Hashable, Sendable {
 
   /// One bit an algorithm, numbered as ``CompressionAlgorithm``; extents may use no other.
   package var availableAlgorithms: UInt16
+  /// How far back LZMA data may refer, in bytes; 0 when none is used.
+  package private(set) var lzmaDictionaryByteCount: UInt32 = 0
 
   /// Whether extents may use `algorithm`.
   package func allows(_ algorithm: CompressionAlgorithm) -> Bool {
@@ -58,8 +60,9 @@ extension CompressionConfiguration {
       let byteCount = Int(records.load(fromByteOffset: offset, as: UInt16.self))
       offset += 2
       guard offset + byteCount <= records.byteCount else { throw Self.bad(algorithm) }
-      try Self.check(
-        algorithm, records.extracting(offset..<offset + byteCount), blockSizeBits: blockSizeBits)
+      let record = records.extracting(offset..<offset + byteCount)
+      try Self.check(algorithm, record, blockSizeBits: blockSizeBits)
+      if algorithm == .lzma { lzmaDictionaryByteCount = record.load(fromByteOffset: 0) }
       offset += byteCount
     }
   }

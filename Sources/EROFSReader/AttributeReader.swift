@@ -122,7 +122,7 @@ extension Image {
   }
 
   /// The table of long prefixes, read when it is first needed.
-  private func longPrefixes() throws(ReadError) -> [AttributePrefix] {
+  package func longPrefixes() throws(ReadError) -> [AttributePrefix] {
     if let known = prefixes.withLock({ $0 }) { return known }
     var table: [AttributePrefix] = []
     if superblock.prefixCount > 0 {

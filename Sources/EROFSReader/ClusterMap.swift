@@ -1,5 +1,5 @@
 internal import Bytes
-internal import EROFS
+package import EROFS
 internal import Linux
 
 /// The map of one compressed file, as far as it is known without its indexes or records.
@@ -85,16 +85,7 @@ extension Image {
   /// The map of `inode`, whose layout is one of the compressed ones and whose size is not 0.
   func clusterMap(of inode: Inode) throws(ReadError) -> ClusterMap {
     if let map = clusterMaps.value(for: inode.nid) { return map }
-    let headerAddress = try decoding { () throws(EROFSError) in
-      try inode.trailerAddress().aligned(to: 8)
-    }
-    let superblock = self.superblock
-    let header = try withMetadata(at: headerAddress, byteCount: ClusterMapHeader.byteCount) {
-      bytes throws(ReadError) in
-      try decoding { () throws(EROFSError) in
-        try ClusterMapHeader(decoding: bytes, of: inode, superblock: superblock)
-      }
-    }
+    let (header, headerAddress) = try clusterMapHeader(of: inode)
     let map: ClusterMap
     switch header.form {
     case .wholeFragment(let offset):
@@ -110,6 +101,30 @@ extension Image {
     }
     clusterMaps.insert(map, for: inode.nid, cost: 1)
     return map
+  }
+
+  private func clusterMapHeader(
+    of inode: Inode
+  ) throws(ReadError) -> (header: ClusterMapHeader, address: MetadataAddress) {
+    let address = try decoding { () throws(EROFSError) in
+      try inode.trailerAddress().aligned(to: 8)
+    }
+    let superblock = self.superblock
+    let header = try withMetadata(at: address, byteCount: ClusterMapHeader.byteCount) {
+      bytes throws(ReadError) in
+      try decoding { () throws(EROFSError) in
+        try ClusterMapHeader(decoding: bytes, of: inode, superblock: superblock)
+      }
+    }
+    return (header, address)
+  }
+
+  /// Whether the map of `inode`, whose layout is compressed, is a table of extents; false when its
+  /// header cannot be read.
+  package func hasExtentTable(_ inode: Inode) -> Bool {
+    guard let header = try? clusterMapHeader(of: inode).header else { return false }
+    if case .extents = header.form { return true }
+    return false
   }
 
   /// The segment of `map` that holds `fileOffset`, and which of its extents does.

@@ -166,8 +166,6 @@ extension Image {
       storedEnd += candidate.storedByteCount
       next += 1
     }
-    // Before anything is fetched for nothing.
-    for position in first..<next { try requireDecoder(of: extents[position], inode) }
     var scratch = ScratchBuffer(byteCount: Int(storedEnd - extent.storedOffset))
     var span = scratch.mutableBytes
     try devices.read(
@@ -206,34 +204,32 @@ extension Image {
     _ stored: RawSpan, _ extent: Extent, of inode: Inode, at offset: UInt64,
     into target: inout MutableRawSpan, _ done: inout Int
   ) throws(ReadError) {
-    try requireDecoder(of: extent, inode)
     let skipped = offset + UInt64(done) - extent.fileOffset
     let byteCount = Int(extent.byteCount)
     if skipped == 0, byteCount <= target.byteCount - done {
       var part = target[bytes: done..<done + byteCount]
-      try decode(stored, of: inode, into: &part)
+      try decode(stored, extent, of: inode, into: &part)
       done += byteCount
       return
     }
     var bytes = [UInt8](repeating: 0, count: byteCount)
     var span = bytes.mutableRawSpan
-    try decode(stored, of: inode, into: &span)
+    try decode(stored, extent, of: inode, into: &span)
     let cluster = DecodedCluster(bytes: bytes)
     if let key = key(of: extent) { clusters.insert(cluster, for: key, cost: byteCount) }
     copy(cluster, of: extent, at: offset, into: &target, &done)
   }
 
-  private func requireDecoder(of extent: Extent, _ inode: Inode) throws(ReadError) {
-    guard case .compressed(let algorithm) = extent.kind, algorithm != .lz4 else { return }
-    throw .format(EROFSError(.unsupported("\(algorithm.name) compression"), at: inode.nid))
-  }
-
-  /// Decodes LZ4 data to exactly as many bytes as `target` holds.
+  /// Decodes the stored form of `extent` to exactly as many bytes as `target` holds.
   private func decode(
-    _ stored: RawSpan, of inode: Inode, into target: inout MutableRawSpan
+    _ stored: RawSpan, _ extent: Extent, of inode: Inode, into target: inout MutableRawSpan
   ) throws(ReadError) {
+    guard case .compressed(let algorithm) = extent.kind else {
+      preconditionFailure("only compressed extents are decoded")
+    }
     var payload = stored
-    if superblock.incompatibleFeatures.contains(.zeroPadding) {
+    // Only LZ4 was ever stored without padding in front.
+    if algorithm != .lz4 || superblock.incompatibleFeatures.contains(.zeroPadding) {
       let limit = min(stored.byteCount, superblock.blockByteCount)
       var start = 0
       while start < limit, stored.byte(at: start) == 0 { start += 1 }
@@ -243,9 +239,22 @@ extension Image {
       payload = stored.extracting(start..<stored.byteCount)
     }
     do {
-      try LZ4.decode(payload, into: &target)
+      if algorithm == .lz4 { return try LZ4.decode(payload, into: &target) }
+      let decompressor = decompressors.take()
+      defer { decompressors.give(decompressor) }
+      try decompressor.decode(payload, by: codec(of: algorithm), into: &target)
     } catch {
       throw .format(EROFSError(.badData(error.description), at: inode.nid))
+    }
+  }
+
+  private func codec(of algorithm: CompressionAlgorithm) -> Codec {
+    switch algorithm {
+    case .lz4: .lz4
+    case .lzma:
+      .microLZMA(dictionaryByteCount: superblock.compression.lzmaDictionaryByteCount)
+    case .deflate: .deflate
+    case .zstd: .zstd
     }
   }
 }

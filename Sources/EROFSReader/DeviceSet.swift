@@ -25,6 +25,11 @@ struct DeviceSet: Sendable {
     self.blockSizeBits = UInt64(blockSizeBits)
   }
 
+  /// The size of `device`, or of the primary one where that holds them all.
+  func byteCount(of device: Int) -> UInt64 {
+    device < sources.count ? sources[device].byteCount : 0
+  }
+
   private var isFlat: Bool { sources.count == 1 }
 
   /// Where the `byteCount` bytes are that `device` has at `offset`, or unified space for device 0.
@@ -87,4 +92,9 @@ struct DeviceSet: Sendable {
       throw .source(error)
     }
   }
+}
+
+extension Image {
+  /// The size in bytes of the device that extents call `device`; 0 is the primary.
+  package func byteCount(ofDevice device: Int) -> UInt64 { devices.byteCount(of: device) }
 }

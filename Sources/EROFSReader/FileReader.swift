@@ -82,6 +82,20 @@ extension Image {
     return bytes
   }
 
+  /// The run of `inode` that holds the byte at `position`, which is below the file's size.
+  ///
+  /// Runs of compressed files start where they start; others at `position`.
+  package func extent(of inode: Inode, at position: UInt64) throws(ReadError) -> Extent {
+    switch inode.dataLayout {
+    case .plain, .inline, .chunked:
+      return try flatExtent(of: inode, at: position, upTo: inode.byteCount)
+    case .compressedFull, .compressedCompact:
+      let map = try clusterMap(of: inode)
+      let (segment, index) = try segment(of: map, containing: position)
+      return segment.extents[index]
+    }
+  }
+
   /// The extents of `inode`, from its first byte to its last.
   ///
   /// O(extents) memory, which is bounded by what the image stores about them. Where the content

@@ -21,6 +21,7 @@ package final class Image: Sendable {
   let clusterMaps: BoundedCache<UInt64, ClusterMap>
   let segments: BoundedCache<ExtentSegmentKey, ExtentSegment>
   let clusters: BoundedCache<DecodedClusterKey, DecodedCluster>
+  let decompressors = DecompressorPool()
   /// The long attribute prefixes, once they were needed.
   let prefixes = Lock<[AttributePrefix]?>(nil)
 

@@ -10,14 +10,23 @@ package enum ImageOpener {
     _ source: String, devices: [String],
     remote: (String) throws(Failure) -> any BlockSource
   ) throws(Failure) -> Image {
-    let main = try blockSource(source, remote: remote)
-    var extra: [any BlockSource] = []
-    for device in devices { extra.append(try blockSource(device, remote: remote)) }
+    let (main, extra) = try sources(source, devices: devices, remote: remote)
     do throws(ReadError) {
       return try Image(source: main, devices: extra)
     } catch {
       throw Failure(error, source: name(of: source))
     }
+  }
+
+  /// The bytes of `source` and its `devices`, for an image that may turn out to be none.
+  package static func sources(
+    _ source: String, devices: [String],
+    remote: (String) throws(Failure) -> any BlockSource
+  ) throws(Failure) -> (main: any BlockSource, extra: [any BlockSource]) {
+    let main = try blockSource(source, remote: remote)
+    var extra: [any BlockSource] = []
+    for device in devices { extra.append(try blockSource(device, remote: remote)) }
+    return (main, extra)
   }
 
   /// `source` as people are shown it: absolute, and without credentials.

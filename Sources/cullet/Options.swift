@@ -31,6 +31,16 @@ struct ImageOptions: ParsableArguments {
 
   @OptionGroup var cache: CacheOptions
 
+  /// Runs `body` with the image's bytes, whatever they hold; remote parts come through the cache.
+  func withSources(_ body: (any BlockSource, [any BlockSource]) throws -> Void) throws {
+    let access = cache.access
+    defer { access.close() }
+    let (main, extra) = try ImageOpener.sources(source, devices: devices) {
+      source throws(Failure) in try access.open(source)
+    }
+    try body(main, extra)
+  }
+
   /// Runs `body` with the image open; remote parts come through the cache.
   func withImage(_ body: (Image) throws -> Void) throws {
     let access = cache.access

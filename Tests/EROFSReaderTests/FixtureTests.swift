@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite(.enabled(if: SharedData.hasFixtures)) struct FixtureTests {
-  @Test(arguments: Fixtures.readable)
+  @Test(arguments: Fixtures.names)
   func `shows what the kernel shows`(name: String) throws {
     let image = try Fixtures.image(name)
     var expected = try Fixtures.manifest(of: name)
@@ -71,30 +71,6 @@ import Testing
     #expect(position == inode.byteCount, path)
   }
 
-  @Test(arguments: Fixtures.unsupported)
-  func `names the compression that it lacks`(name: String, feature: String) throws {
-    let image = try Fixtures.image(name)
-    let expected = try Fixtures.manifest(of: name)
-    var walk = TreeWalk(image)
-    var unsupportedCount = 0
-    var pathCount = 0
-    while let entry = try walk.next() {
-      pathCount += 1
-      guard entry.inode.fileType == .regular else { continue }
-      do {
-        let content = try image.content(of: entry.inode)
-        let path = String(decoding: entry.path, as: UTF8.self)
-        #expect(SHA256.digest(of: content.rawSpan).hex == expected[path]?.digest)
-      } catch let error as ReadError {
-        unsupportedCount += 1
-        #expect(error.isUnsupported, "\(error)")
-        #expect(error.description.contains("\(feature) compression"))
-      }
-    }
-    #expect(pathCount == expected.count)
-    #expect(unsupportedCount > 0)
-  }
-
   @Test(arguments: ["fingerprint-lz4", "fingerprint-trusted"])
   func `every file with content has its digest as fingerprint`(name: String) throws {
     let image = try Fixtures.image(name)
@@ -126,31 +102,6 @@ import Testing
       }
     }
     #expect(streamCount > 50)
-  }
-
-  @Test func `names the compression of a metabox that it lacks`() throws {
-    let error = #expect(throws: ReadError.self) { try Fixtures.image("metabox") }
-    #expect(error?.isUnsupported == true)
-    #expect(error?.description.contains("zstd compression") == true)
-  }
-
-  @Test func `reads the files of the algorithm it has beside those of one it lacks`() throws {
-    let image = try Fixtures.image("two-algs")
-    let expected = try Fixtures.manifest(of: "two-algs")
-    var walk = TreeWalk(image)
-    var readCount = 0
-    while let entry = try walk.next() {
-      guard entry.inode.fileType == .regular else { continue }
-      do {
-        let content = try image.content(of: entry.inode)
-        let path = String(decoding: entry.path, as: UTF8.self)
-        #expect(SHA256.digest(of: content.rawSpan).hex == expected[path]?.digest)
-        readCount += 1
-      } catch let error as ReadError {
-        #expect(error.isUnsupported, "\(error)")
-      }
-    }
-    #expect(readCount > 900)
   }
 
   @Test func `a directory of 900 files is found by name and read from any cookie`() throws {

@@ -21,14 +21,14 @@ struct ManifestFile {
     var seen: [[UInt8]] = []
     var differences: [String] = []
     for line in lines {
-      let path = bytes(line["pathHex"], orText: line["path"])
+      let path = Self.bytes(line["pathHex"], orText: line["path"])
       if let last = seen.last, !last.lexicographicallyPrecedes(path) {
         differences.append("\(FileName(path).text): out of order")
       }
       seen.append(path)
-      if let entry = snapshot.entries[path], entry == self.entry(line) { continue }
+      if let entry = snapshot.entries[path], entry == Self.entry(line) { continue }
       differences.append(
-        "\(FileName(path).text):\n  \(entry(line))\n  \(snapshot.entries[path]?.description ?? "absent")"
+        "\(FileName(path).text):\n  \(Self.entry(line))\n  \(snapshot.entries[path]?.description ?? "absent")"
       )
     }
     for path in snapshot.entries.keys where !Set(seen).contains(path) {
@@ -38,7 +38,8 @@ struct ManifestFile {
     return Array(differences.prefix(5))
   }
 
-  private func entry(_ line: [String: Any]) -> TreeSnapshot.Entry {
+  /// The entry that the JSON object `line` describes.
+  static func entry(_ line: [String: Any]) -> TreeSnapshot.Entry {
     let attributes = (line["xattrs"] as? [String: String] ?? [:]).map { name, value in
       (Array(name.utf8), fromHex(value))
     }
@@ -52,12 +53,12 @@ struct ManifestFile {
       attributes: Dictionary(uniqueKeysWithValues: attributes))
   }
 
-  private func bytes(_ hex: Any?, orText text: Any?) -> [UInt8] {
+  private static func bytes(_ hex: Any?, orText text: Any?) -> [UInt8] {
     if let hex = hex as? String { return fromHex(hex) }
     return Array((text as? String ?? "").utf8)
   }
 
-  private func fromHex(_ text: String) -> [UInt8] {
+  private static func fromHex(_ text: String) -> [UInt8] {
     let digits = Array(text)
     return stride(from: 0, to: digits.count - 1, by: 2).compactMap {
       UInt8(String(digits[$0...($0 + 1)]), radix: 16)

@@ -40,7 +40,11 @@ final class Stage: Sendable {
 
   /// Runs the command and fails the test unless it succeeds.
   @discardableResult
-  func succeed(_ arguments: String...) throws -> Command {
+  func succeed(_ arguments: String...) throws -> Command { try succeed(arguments) }
+
+  /// Runs the command and fails the test unless it succeeds.
+  @discardableResult
+  func succeed(_ arguments: [String]) throws -> Command {
     let command = try Command([Self.binary] + arguments, environment: ["CULLET_CACHE": cache])
     guard command.status == 0 else {
       throw StageError("cullet \(arguments.joined(separator: " ")): \(command.errors)")

@@ -46,6 +46,11 @@ package struct TreeSnapshot: Sendable {
 
   package private(set) var entries: [[UInt8]: Entry] = [:]
 
+  /// A snapshot of what is known already; the root's path is ".".
+  package init(entries: [[UInt8]: Entry]) {
+    self.entries = entries
+  }
+
   /// Reads everything at and below `path`; with `contents`, also what every file holds.
   package init(of path: String, contents: Bool = true) throws {
     try visit([UInt8](path.utf8), as: [0x2E], contents: contents)

@@ -1,0 +1,55 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The path of mkfs.erofs, where there is one.
+private let builder = ["/usr/bin/mkfs.erofs", "/usr/local/bin/mkfs.erofs"].first {
+  FileManager.default.isExecutableFile(atPath: $0)
+}
+
+private var hasLoopDevices: Bool {
+  let filesystems = (try? String(contentsOfFile: "/proc/filesystems", encoding: .utf8)) ?? ""
+  return filesystems.contains("erofs")
+    && FileManager.default.fileExists(atPath: "/dev/loop-control")
+}
+
+/// Random trees through mkfs.erofs with every kind of option, read here and by the kernel.
+@Suite(
+  .serialized, .enabled(if: Stage.isPossible, "needs root and /dev/fuse"),
+  .enabled(if: builder != nil, "needs mkfs.erofs"),
+  .enabled(if: hasLoopDevices, "needs loop devices and a kernel with EROFS"))
+struct DifferentialTests {
+  static let matrix: [[String]] = [
+    [], ["-Enoinline_data"], ["-Eforce-inode-extended"], ["-Eforce-inode-compact"],
+    ["-x-1"], ["-x0"], ["-x1"], ["--all-root", "-T1234567890"], ["--ignore-mtime"],
+    ["--force-uid=70001", "--force-gid=65536"], ["-Enosbcrc"],
+    ["--chunksize=4096"], ["--chunksize=65536"], ["--chunksize=4096", "-Eforce-chunk-indexes"],
+    ["--chunksize=1048576", "-Eforce-inode-blockmap"],
+    ["-zlz4"], ["-zlz4", "-Elegacy-compress"], ["-zlz4", "-Eztailpacking"],
+    ["-zlz4", "-C8192"], ["-zlz4", "-C65536", "-Eztailpacking"], ["-zlz4", "-C1048576"],
+    ["-zlz4", "--max-extent-bytes=8192"], ["-zlz4", "-C16384", "--max-extent-bytes=20000"],
+    ["-zlz4hc"], ["-zlz4hc,12", "-C32768"], ["-zlz4hc", "-Elegacy-compress", "-x1"],
+    ["-zlz4hc,4", "-C1048576", "-Eztailpacking", "-Eforce-inode-extended"],
+    ["-zlz4hc", "-Enoinline_data", "--ignore-mtime"],
+  ]
+
+  private let stage: Stage
+
+  init() throws { stage = try Stage() }
+
+  @Test(arguments: matrix)
+  func `a random tree is read as the kernel reads it`(options: [String]) throws {
+    let tree = stage.directory.file("tree")
+    let image = stage.directory.file("tree.erofs")
+    try FileManager.default.createDirectory(atPath: tree, withIntermediateDirectories: false)
+    _ = try RandomTree(at: tree, SeededGenerator(for: "tree for mkfs.erofs \(options)"))
+    let build = try Command([builder ?? "", "--quiet"] + options + [image, tree])
+    try #require(build.status == 0, "\(build.errors)")
+    let kernel = try stage.kernelSnapshot(of: image)
+    #expect(kernel.entries.count > 500)
+    let manifest = try stage.succeed("manifest", "--digests", image)
+    #expect(try ManifestFile(manifest.text).differences(from: kernel) == [])
+    let check = try stage.cullet("check", image)
+    #expect(check.status == 0, "\(check.text.prefix(2000))")
+  }
+}
