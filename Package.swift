@@ -46,13 +46,16 @@ let package = Package(
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     module("Bytes"),
 
     // 1: the kernel, the index library, the codecs.
     module("Linux", "Bytes", "CLinux"),
     module("LMDB", "Bytes", "CLMDB"),
-    module("Codecs", "Bytes", "CLZ4", "CCrypto"),
+    module("Codecs", "Bytes", "CCrypto", "CLZ4", "CLZMA", "CZlib", "CZstd"),
 
     // 2: formats and the disk.
     module("BlockStore", "Bytes", "Linux", "LMDB"),
@@ -64,6 +67,7 @@ let package = Package(
     module("EROFSReader", "Bytes", "Codecs", "EROFS", "Linux"),
     module("FUSEServer", "Bytes", "FUSEProtocol", "Linux"),
     module("ReadPath", "BlockStore", "Bytes", "Linux"),
+    module("TreeSources", "Bytes", "Codecs", "EROFS", "Linux"),
     .target(
       name: "Origins",
       dependencies: [
@@ -92,6 +96,8 @@ let package = Package(
       "ImageMount", "Bytes", "EROFS", "EROFSReader", "FUSEProtocol", "FUSEServer", "Linux",
       "ReadPath"),
     module("ImageExport", "Bytes", "EROFS", "EROFSReader", "Codecs", "Linux"),
+    module(
+      "EROFSBuilder", "Bytes", "Codecs", "EROFS", "EROFSReader", "Linux", "TreeSources"),
 
     // 5: the owner of a cache.
     module(
@@ -102,8 +108,8 @@ let package = Package(
     .executableTarget(
       name: "cullet",
       dependencies: [
-        "BlockStore", "Bytes", "EROFS", "EROFSReader", "ImageExport", "Linux", "Node",
-        "OriginServer", "Origins",
+        "BlockStore", "Bytes", "Codecs", "EROFS", "EROFSBuilder", "EROFSReader", "ImageExport",
+        "Linux", "Node", "OriginServer", "Origins", "TreeSources",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),

@@ -57,7 +57,9 @@ struct Cullet: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Images:",
-        subcommands: [List.self, Cat.self, Stat.self, Manifest.self, Extract.self, Inspect.self]),
+        subcommands: [
+          List.self, Cat.self, Stat.self, Manifest.self, Extract.self, Inspect.self, Pack.self,
+        ]),
       CommandGroup(
         name: "Mounts:",
         subcommands: [MountImage.self, MountServer.self, Unmount.self, Mounts.self]),
