@@ -20,7 +20,7 @@ struct Spill: ~Copyable {
 
   private let directory: String
   private let memoryByteCountLimit: Int
-  private var file: UnpublishedFile?
+  private var file: FileDescriptor?
   /// How much is in the file; the rest is in `recent`.
   private var writtenByteCount: UInt64 = 0
   private var recent: [UInt8] = []
@@ -59,7 +59,7 @@ struct Spill: ~Copyable {
     do throws(SystemError) {
       switch file {
       case .none: return []
-      case .some(let file): return try file.descriptor.read(byteCount: byteCount, at: offset)
+      case .some(let file): return try file.read(byteCount: byteCount, at: offset)
       }
     } catch {
       throw .output(error)
@@ -68,8 +68,8 @@ struct Spill: ~Copyable {
 
   private mutating func flush() throws(BuildError) {
     do throws(SystemError) {
-      if file == nil { file = try UnpublishedFile(at: "\(directory)/cullet-pack") }
-      try file?.descriptor.write(recent.rawSpan, at: writtenByteCount)
+      if file == nil { file = try FileDescriptor(unnamedIn: directory) }
+      try file?.write(recent.rawSpan, at: writtenByteCount)
     } catch {
       throw .output(error)
     }

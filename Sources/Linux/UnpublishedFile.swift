@@ -61,3 +61,18 @@ extension FileDescriptor.OpenFlags {
   /// A file without a name in the directory that is opened.
   fileprivate static let unnamed = FileDescriptor.OpenFlags(rawValue: O_TMPFILE | O_RDWR)
 }
+
+extension FileDescriptor {
+  /// A new file without a name in `directory`, to be written and read, gone with its descriptor.
+  package init(unnamedIn directory: String) throws(SystemError) {
+    do throws(SystemError) {
+      self = try FileDescriptor(opening: directory, .unnamed, mode: 0o600)
+    } catch {
+      guard error.errno == .notSupported || error.errno == .isDirectory else { throw error }
+      let path = "\(directory)/.cullet.\(CurrentProcess.id).\(MonotonicClock.now)"
+      self = try FileDescriptor(
+        opening: path, [.readWrite, .create, .exclusive, .noFollow], mode: 0o600)
+      _ = unsafe unlink(path)
+    }
+  }
+}

@@ -40,6 +40,29 @@ package struct FileContent: Sendable {
     place = .pieces(pieces, of: archive)
   }
 
+  /// All of `archive`, which has `byteCount` bytes.
+  init(all archive: ArchiveFile, byteCount: UInt64) {
+    self.init(
+      pieces: [Piece(fileOffset: 0, storedOffset: 0, byteCount: byteCount)], of: archive,
+      byteCount: byteCount)
+  }
+
+  /// Where the bytes of `range` are stored: pieces that count from its start, and their archive.
+  ///
+  /// Nil when the content is no part of an archive.
+  func pieces(in range: Range<UInt64>) -> (pieces: [Piece], archive: ArchiveFile)? {
+    guard case .pieces(let pieces, let archive) = place else { return nil }
+    let parts = pieces.compactMap { piece -> Piece? in
+      let start = max(piece.fileOffset, range.lowerBound)
+      let end = min(piece.fileOffset + piece.byteCount, range.upperBound)
+      guard start < end else { return nil }
+      return Piece(
+        fileOffset: start - range.lowerBound,
+        storedOffset: piece.storedOffset + (start - piece.fileOffset), byteCount: end - start)
+    }
+    return (parts, archive)
+  }
+
   /// Makes the content ready for reading.
   package func open() throws(TreeSourceError) -> ContentReader {
     try ContentReader(self)

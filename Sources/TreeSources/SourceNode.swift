@@ -22,6 +22,8 @@ package struct SourceNode: Sendable {
   /// Sorted by name; names are whole and appear once.
   package var attributes: [(name: [UInt8], value: [UInt8])]
   package var content: Content
+  /// Whether nobody described the file: it is a parent that an archive leaves out.
+  var isImplied = false
 
   package init(
     mode: UInt16, userID: UInt32, groupID: UInt32, modificationTime: Timestamp,
@@ -37,9 +39,11 @@ package struct SourceNode: Sendable {
 
   /// A directory that nobody described: a parent that an archive leaves out.
   static func impliedDirectory() -> SourceNode {
-    SourceNode(
+    var node = SourceNode(
       mode: 0o040755, userID: 0, groupID: 0,
       modificationTime: Timestamp(seconds: 0, nanoseconds: 0), content: .directory([:]))
+    node.isImplied = true
+    return node
   }
 
   package var isDirectory: Bool {

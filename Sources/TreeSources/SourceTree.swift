@@ -81,7 +81,8 @@ package struct SourceTree: Sendable {
   private mutating func overlay(
     _ index: Int, with theirs: Int, of other: SourceTree, _ numbers: inout [Int: Int]
   ) {
-    describe(index, as: other.nodes[theirs])
+    // What nobody described says nothing about what is there already.
+    if !other.nodes[theirs].isImplied { describe(index, as: other.nodes[theirs]) }
     for (name, child) in other.nodes[theirs].children.sorted(by: { $0.key < $1.key }) {
       let node = other.nodes[child]
       if node.isDirectory {

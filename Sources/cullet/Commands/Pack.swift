@@ -42,7 +42,8 @@ struct Pack: ParsableCommand {
     let progress = PackProgress(isShown: !quiet && Terminal.showsProgress)
     let summary: BuildSummary
     do {
-      let tree = try TreeInput.read(merging: trees)
+      let tree = try TreeInput.read(
+        merging: trees, spoolDirectory: Paths.parent(of: image))
       let builder = ImageBuilder(options) { progress.show($0) }
       summary = try builder.build(tree, to: image)
       progress.finish()
