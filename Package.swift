@@ -145,6 +145,10 @@ let package = Package(
     tests("BlockStoreTests", "BlockStore", "Bytes", "Linux", "cullet"),
     tests("EROFSTests", "Bytes", "EROFS"),
     tests("EROFSReaderTests", "Bytes", "Codecs", "EROFS", "EROFSReader", "Linux"),
+    tests("TreeSourcesTests", "Bytes", "TreeSources"),
+    tests(
+      "EROFSBuilderTests", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSBuilder", "EROFSReader",
+      "TreeSources"),
     tests("FUSEProtocolTests", "Bytes", "CLinux", "FUSEProtocol"),
     tests(
       "FUSEServerTests", "Bytes", "CLinux", "FUSEProtocol", "FUSEServer", "Linux"),

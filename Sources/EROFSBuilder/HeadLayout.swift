@@ -16,7 +16,9 @@ struct HeadLayout {
     var offset = Superblock.offset + Superblock.byteCount
     if plan.options.compresses { offset += SuperblockFields.configurationByteCount }
     var writer = ByteWriter()
-    if let name = plan.options.fingerprintName { Fingerprint(name: name).prefix.encode(into: &writer) }
+    if let name = plan.options.fingerprintName {
+      Fingerprint(name: name).prefix.encode(into: &writer)
+    }
     prefixTable = writer.bytes
     prefixTableOffset = offset
     byteCount = offset + prefixTable.count

@@ -78,7 +78,8 @@ package struct ImageBuilder {
     let pool = BufferPool(byteCount: segmentByteCount + options.blockByteCount)
     // Enough for every thread to go on while the results before its own are awaited.
     let pipeline = OrderedPipeline<[Segment], PackedJob>(
-      windowCount: 2 * options.threadCount + 2) { queue.next() }
+      windowCount: 2 * options.threadCount + 2
+    ) { queue.next() }
     let total = plan.contentOrder.reduce(0) { $0 + plan.byteCount(ofFileAt: $1) }
     let options = options
     try pipeline.run(threadCount: options.threadCount) {

@@ -128,7 +128,8 @@ struct MetadataWriter: ~Copyable {
       try writeChunked(position, table, to: file, reading: spill)
     case .compressed(let firstBlock, let blockCount, let extents, let tail):
       let head = head(
-        position, plan.clusterMap(fileByteCount: byteCount).isCompact
+        position,
+        plan.clusterMap(fileByteCount: byteCount).isCompact
           ? .compressedCompact : .compressedFull, byteCount: byteCount, union: blockCount)
       try writeMap(
         head, position, firstBlock, extents, tail: tail, to: file, reading: spill)

@@ -25,7 +25,11 @@ struct ContainerImage {
   }
 
   private struct SavedImage: Decodable {
-    var Layers: [String]
+    enum CodingKeys: String, CodingKey {
+      case layers = "Layers"
+    }
+
+    var layers: [String]
   }
 
   /// Manifests are text of a few KiB; nobody's has this much.
@@ -55,7 +59,7 @@ struct ContainerImage {
     guard saved.count == 1 else {
       throw TreeSourceError(.unsupported("an archive of \(saved.count) images"), name)
     }
-    return try saved[0].Layers.map { path throws(TreeSourceError) in
+    return try saved[0].layers.map { path throws(TreeSourceError) in
       guard let layer = image.content(at: path) else {
         throw TreeSourceError(.malformed("the layer \(path) is missing"), name)
       }
@@ -86,9 +90,9 @@ struct ContainerImage {
 
   private static var architecture: String {
     #if arch(arm64)
-      "arm64"
+    "arm64"
     #else
-      "amd64"
+    "amd64"
     #endif
   }
 

@@ -36,7 +36,8 @@ struct TarEntry {
     storedByteCount = attributes.number("size") ?? header.size
     kind = Self.kind(of: header.type, isDirectoryName: name.last == UInt8(ascii: "/"))
     let isOldSparse = header.type == UInt8(ascii: "S")
-    let paxRealSize = attributes.number("GNU.sparse.realsize") ?? attributes.number("GNU.sparse.size")
+    let paxRealSize =
+      attributes.number("GNU.sparse.realsize") ?? attributes.number("GNU.sparse.size")
     isSparse = isOldSparse || paxRealSize != nil
     realByteCount = paxRealSize ?? (isOldSparse ? header.realSize : storedByteCount)
     hasMoreSparseRuns = isOldSparse && header.hasMoreSparseRuns

@@ -155,12 +155,15 @@ struct TarReader: ~Copyable {
     guard let name = path.last else { return }
     guard let known = layer.tree.node(at: target) else {
       guard isLayer else {
-        throw malformed("a hard link to \(target.map(\.text).joined(separator: "/")), which is absent")
+        throw malformed(
+          "a hard link to \(target.map(\.text).joined(separator: "/")), which is absent")
       }
       layer.links.append((path, target))
       return
     }
-    guard !layer.tree.nodes[known].isDirectory else { throw malformed("a hard link to a directory") }
+    guard !layer.tree.nodes[known].isDirectory else {
+      throw malformed("a hard link to a directory")
+    }
     layer.tree.setEntry(name, in: parent, to: known)
   }
 

@@ -24,7 +24,8 @@ package enum TreeInput {
     _ argument: String, _ spool: ArchiveSpool
   ) throws(TreeSourceError) -> SourceTree {
     if argument.contains("://") {
-      throw TreeSourceError(.unsupported("trees from elsewhere; save the image to a file"), argument)
+      throw TreeSourceError(
+        .unsupported("trees from elsewhere; save the image to a file"), argument)
     }
     if argument == "-" {
       let pipe = try system("standard input") { () throws(SystemError) in

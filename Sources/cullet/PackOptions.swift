@@ -10,7 +10,8 @@ internal import Node
 struct PackLayoutOptions: ParsableArguments {
   @Option(help: "none, lz4 or lz4hc[,level=N] with N from 1 to 12.")
   var compress = "none"
-  @Option(help: "What a compressed extent takes at most: a power of two up to 1M (default: a block).")
+  @Option(
+    help: "What a compressed extent takes at most: a power of two up to 1M (default: a block).")
   var clusterSize: ByteSize?
   @Option(help: "What a compressed extent decodes to at most, for cheaper random reads.")
   var maxExtent: ByteSize?
