@@ -59,7 +59,7 @@ import Testing
       let map = ClusterMapFields(
         blockSizeBits: 12, fileByteCount: UInt64(byteCount), isCompact: true,
         hasBigClusters: hasBigClusters)
-      let tableOffset = UInt64(Int.random(in: 0...20, using: &generator) * 8)
+      let tableOffset = UInt64(Int.random(in: 1...20, using: &generator) * 8)
       let bytes = encode(extents, firstBlock: 1000, map: map, tableOffset: tableOffset)
       #expect(bytes.count == map.byteCount(behind: tableOffset - 8) - 8)
       let heads = try decode(bytes, map, tableOffset).filter { $0.isHead }
