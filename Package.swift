@@ -67,6 +67,7 @@ let package = Package(
     module("EROFSReader", "Bytes", "Codecs", "EROFS", "Linux"),
     module("FUSEServer", "Bytes", "FUSEProtocol", "Linux"),
     module("ReadPath", "BlockStore", "Bytes", "Linux"),
+    module("TreeSources", "Bytes", "Codecs", "EROFS", "Linux"),
     .target(
       name: "Origins",
       dependencies: [
@@ -96,6 +97,8 @@ let package = Package(
       "ReadPath"),
     module("ImageCheck", "Bytes", "Codecs", "EROFS", "EROFSReader"),
     module("ImageExport", "Bytes", "EROFS", "EROFSReader", "Codecs", "Linux"),
+    module(
+      "EROFSBuilder", "Bytes", "Codecs", "EROFS", "EROFSReader", "Linux", "TreeSources"),
 
     // 5: the owner of a cache.
     module(
@@ -106,8 +109,8 @@ let package = Package(
     .executableTarget(
       name: "cullet",
       dependencies: [
-        "BlockStore", "Bytes", "EROFS", "EROFSReader", "ImageCheck", "ImageExport", "Linux",
-        "Node", "OriginServer", "Origins",
+        "BlockStore", "Bytes", "Codecs", "EROFS", "EROFSBuilder", "EROFSReader", "ImageCheck",
+        "ImageExport", "Linux", "Node", "OriginServer", "Origins", "TreeSources",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
@@ -143,6 +146,10 @@ let package = Package(
     tests("BlockStoreTests", "BlockStore", "Bytes", "Linux", "cullet"),
     tests("EROFSTests", "Bytes", "EROFS"),
     tests("EROFSReaderTests", "Bytes", "Codecs", "EROFS", "EROFSReader", "Linux"),
+    tests("TreeSourcesTests", "Bytes", "TreeSources"),
+    tests(
+      "EROFSBuilderTests", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSBuilder", "EROFSReader",
+      "TreeSources"),
     tests("FUSEProtocolTests", "Bytes", "CLinux", "FUSEProtocol"),
     tests(
       "FUSEServerTests", "Bytes", "CLinux", "FUSEProtocol", "FUSEServer", "Linux"),

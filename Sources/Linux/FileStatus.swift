@@ -11,12 +11,23 @@ package struct FileStatus: Hashable, Sendable {
   package let allocatedByteCount: UInt64
   /// Nanoseconds since 1970-01-01 UTC.
   package let modifiedAt: Int64
+  package let userID: UInt32
+  package let groupID: UInt32
+  package let linkCount: UInt64
+  /// The device that a device node stands for.
+  package let deviceMajor: UInt32
+  package let deviceMinor: UInt32
 
   package var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
   package var isBlockDevice: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFBLK) }
   package var isDirectory: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
 
-  fileprivate init(_ status: stat) {
+  init(_ status: stat) {
+    userID = status.st_uid
+    groupID = status.st_gid
+    linkCount = UInt64(status.st_nlink)
+    deviceMajor = UInt32(cullet_major(status.st_rdev))
+    deviceMinor = UInt32(cullet_minor(status.st_rdev))
     mode = status.st_mode
     device = UInt64(status.st_dev)
     inode = UInt64(status.st_ino)

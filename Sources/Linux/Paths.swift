@@ -90,6 +90,9 @@ package enum Paths {
 package enum CurrentProcess {
   package static var id: Int32 { getpid() }
 
+  /// Processors that the process may run on.
+  package static var processorCount: Int { max(1, Int(get_nprocs())) }
+
   /// The effective user: 0 is root.
   package static var userID: UInt32 { geteuid() }
 

@@ -59,6 +59,7 @@ struct Cullet: ParsableCommand {
         name: "Images:",
         subcommands: [
           List.self, Cat.self, Stat.self, Manifest.self, Extract.self, Inspect.self, Check.self,
+          Pack.self,
         ]),
       CommandGroup(
         name: "Mounts:",

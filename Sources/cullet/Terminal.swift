@@ -45,6 +45,14 @@ enum Terminal {
     try? FileDescriptor.write(bytes.rawSpan, to: 2)
   }
 
+  /// Whether somebody looks at stderr, so that a line there may be drawn again and again.
+  static var showsProgress: Bool { FileDescriptor.isTerminal(2) }
+
+  /// Draws `line` on stderr in place of what was drawn last.
+  static func draw(_ line: String) {
+    try? FileDescriptor.write([UInt8]("\r\u{1B}[K\(line)".utf8).rawSpan, to: 2)
+  }
+
   /// Prints `value` as one JSON document on a line of its own.
   static func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()

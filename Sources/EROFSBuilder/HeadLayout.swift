@@ -1,0 +1,100 @@
+internal import Bytes
+internal import Codecs
+internal import EROFS
+internal import Linux
+
+/// The start of an image: superblock, record of the algorithm, table of prefixes.
+struct HeadLayout {
+  private let plan: TreePlan
+  private let prefixTable: [UInt8]
+  private let prefixTableOffset: Int
+  /// Where inodes may start.
+  let byteCount: Int
+
+  init(_ plan: TreePlan) {
+    self.plan = plan
+    var offset = Superblock.offset + Superblock.byteCount
+    if plan.options.compresses { offset += SuperblockFields.configurationByteCount }
+    var writer = ByteWriter()
+    if let name = plan.options.fingerprintName {
+      Fingerprint(name: name).prefix.encode(into: &writer)
+    }
+    prefixTable = writer.bytes
+    prefixTableOffset = offset
+    byteCount = offset + prefixTable.count
+  }
+
+  /// Writes the head of the image that `layout` describes, all of the rest being there.
+  func write(
+    _ layout: MetadataLayout, isCompressed: Bool, isChunked: Bool, identity: Digest,
+    imageByteCount: UInt64, to file: borrowing FileDescriptor
+  ) throws(BuildError) {
+    let options = plan.options
+    var compatible: CompatibleFeatures = [.superblockChecksum, .modificationTime]
+    var incompatible: IncompatibleFeatures = []
+    if plan.hasAttributes { compatible.insert(.attributeFilter) }
+    if isChunked { incompatible.insert(.chunkedFiles) }
+    if isCompressed {
+      incompatible.insert(.zeroPadding)
+      if plan.hasBigClusters { incompatible.insert(.compressionConfigurations) }
+      if options.packsTails { incompatible.insert(.tailPacking) }
+    }
+    if options.fingerprintName != nil {
+      compatible.formUnion([.fingerprints, .plainAttributePrefixes])
+      incompatible.insert(.attributePrefixes)
+    }
+    var fields = SuperblockFields(
+      blockSizeBits: options.blockSizeBits, compatibleFeatures: compatible,
+      incompatibleFeatures: incompatible, rootNID: layout.nid(of: 0),
+      inodeCount: UInt64(plan.inodes.count), epoch: plan.epoch,
+      blockCount: UInt32(imageByteCount >> UInt64(options.blockSizeBits)),
+      uuid: options.uuid ?? Self.uuid(identity))
+    fields.attributeBlock = UInt32(layout.sharedOffset >> UInt64(options.blockSizeBits))
+    fields.volumeName = options.volumeName
+    if isCompressed {
+      fields.lz4ClusterBlockCount = max(
+        1, options.greatestClusterByteCount / options.blockByteCount)
+    }
+    if !prefixTable.isEmpty {
+      fields.prefixCount = 1
+      fields.prefixTableOffset = prefixTableOffset
+    }
+    let end = SuperblockFields.checksumRange(blockSizeBits: options.blockSizeBits).upperBound
+    do throws(SystemError) {
+      try file.write(prefixTable.rawSpan, at: UInt64(prefixTableOffset))
+      var start = try file.read(byteCount: end, at: 0)
+      start.append(contentsOf: repeatElement(0, count: end - start.count))
+      var span = start.mutableRawSpan
+      fields.encode(into: &span)
+      try file.write(start.rawSpan.extracting(0..<Int(min(UInt64(end), imageByteCount))), at: 0)
+    } catch {
+      throw .output(error)
+    }
+  }
+
+  /// A UUID of version 8, the one for digests of one's own.
+  private static func uuid(_ identity: Digest) -> [UInt8] {
+    var bytes = Array(identity.bytes.prefix(16))
+    bytes[6] = bytes[6] & 0x0F | 0x80
+    bytes[8] = bytes[8] & 0x3F | 0x80
+    return bytes
+  }
+}
+
+extension TreePlan {
+  /// Whether any inode has extended attributes.
+  var hasAttributes: Bool {
+    inodes.contains { $0.attributes.byteCount > 0 || $0.hasFingerprint }
+  }
+}
+
+extension ContentRecord {
+  var isCompressed: Bool { if case .compressed = self { true } else { false } }
+
+  var isChunked: Bool {
+    switch self {
+    case .chunked, .sparse: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,104 @@
+internal import Bytes
+internal import Codecs
+internal import EROFS
+internal import Linux
+package import TreeSources
+
+/// Makes an image of a tree.
+///
+/// ```
+/// var builder = ImageBuilder(options)
+/// let summary = try builder.build(tree, to: "image.erofs")
+/// ```
+///
+/// The same tree and options give the same bytes, whatever the number of threads. Memory grows with
+/// the number of files and, for chunked files, of chunks, but not with what files hold.
+package struct ImageBuilder {
+  /// What a build did so far, for whoever waits.
+  package struct Progress: Sendable {
+    package var doneByteCount: UInt64
+    package var byteCount: UInt64
+  }
+
+  private let options: BuildOptions
+  private let onProgress: (Progress) -> Void
+
+  /// A builder; `onProgress` is called on the thread that builds, after every job.
+  package init(_ options: BuildOptions, onProgress: @escaping (Progress) -> Void = { _ in }) {
+    self.options = options
+    self.onProgress = onProgress
+  }
+
+  /// Builds the image of `tree` at `path`, in place of any file there.
+  ///
+  /// Until it is complete the path shows what was there before; after an error it still does.
+  package func build(
+    _ tree: SourceTree, to path: String
+  ) throws(BuildError) -> BuildSummary {
+    let start = MonotonicClock.now
+    let plan = try TreePlan(tree, options)
+    let head = HeadLayout(plan)
+    var file = try writing { () throws(SystemError) in try UnpublishedFile(at: path) }
+    let expected = MetadataLayout(plan, records: nil, firstOffset: head.byteCount)
+    var content = ContentWriter(
+      plan, dataOffset: expected.end, spill: Spill(beside: path))
+    try writeContents(plan, &content, to: file.descriptor)
+    let layout = MetadataLayout(plan, records: content.records, firstOffset: head.byteCount)
+    let blockBits = UInt64(options.blockSizeBits)
+    let dataByteCount = content.blockCount << blockBits
+    try DataMove(from: expected.end, to: layout.end, byteCount: dataByteCount)
+      .run(in: file.descriptor)
+    let contentDigest = content.finishHash()
+    let metadataDigest = try MetadataWriter(
+      plan, layout, records: content.records, digests: content.digests
+    ).write(to: file.descriptor, reading: content.spill)
+    let imageByteCount = layout.end + dataByteCount
+    guard imageByteCount >> blockBits < UInt64(UInt32.max) else {
+      throw .limit("the image has more than 2^32 blocks")
+    }
+    let identity = SHA256.digest(of: (contentDigest.bytes + metadataDigest.bytes).rawSpan)
+    try head.write(
+      layout, isCompressed: content.records.contains { $0.isCompressed },
+      isChunked: content.records.contains { $0.isChunked },
+      identity: identity, imageByteCount: imageByteCount, to: file.descriptor)
+    try writing { () throws(SystemError) in try file.publish() }
+    var summary = content.summary
+    summary.files = plan.inodes.count
+    summary.imageBytes = imageByteCount
+    summary.seconds = Double(MonotonicClock.now - start) / 1e9
+    return summary
+  }
+
+  private func writeContents(
+    _ plan: TreePlan, _ content: inout ContentWriter, to file: borrowing FileDescriptor
+  ) throws(BuildError) {
+    let queue = JobQueue(plan)
+    let segmentByteCount = JobQueue.segmentByteCount(options)
+    // A segment of whole blocks, or a batch, which is smaller.
+    let pool = BufferPool(byteCount: segmentByteCount + options.blockByteCount)
+    // Enough for every thread to go on while the results before its own are awaited.
+    let pipeline = OrderedPipeline<[Segment], PackedJob>(
+      windowCount: 2 * options.threadCount + 2
+    ) { queue.next() }
+    let total = plan.contentOrder.reduce(0) { $0 + plan.byteCount(ofFileAt: $1) }
+    let options = options
+    try pipeline.run(threadCount: options.threadCount) {
+      let packer = PackerBox(
+        SegmentPacker(options: options, pool: pool, segmentByteCount: segmentByteCount))
+      return { job throws(BuildError) in try packer.packer.pack(job) }
+    } consume: { job throws(BuildError) in
+      try content.write(job, to: file)
+      pool.put(job.output)
+      onProgress(Progress(doneByteCount: content.summary.bytes, byteCount: total))
+    }
+  }
+}
+
+/// Lets a closure keep what cannot be copied.
+private final class PackerBox {
+  var packer: SegmentPacker
+
+  init(_ packer: consuming SegmentPacker) {
+    self.packer = packer
+  }
+}

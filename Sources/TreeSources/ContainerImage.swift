@@ -1,0 +1,166 @@
+internal import Bytes
+internal import Codecs
+internal import FoundationEssentials
+
+/// A container image in a tree of files: an OCI layout, or what `docker save` writes.
+struct ContainerImage {
+  private struct Index: Decodable {
+    var manifests: [Descriptor]
+  }
+
+  private struct Manifest: Decodable {
+    /// Absent in an index, which has manifests instead.
+    var layers: [Descriptor]?
+    var manifests: [Descriptor]?
+  }
+
+  private struct Descriptor: Decodable {
+    struct Platform: Decodable {
+      var os: String
+      var architecture: String
+    }
+
+    var digest: String
+    var platform: Platform?
+  }
+
+  private struct SavedImage: Decodable {
+    enum CodingKeys: String, CodingKey {
+      case layers = "Layers"
+    }
+
+    var layers: [String]
+  }
+
+  /// Manifests are text of a few KiB; nobody's has this much.
+  private static let documentByteCountLimit: UInt64 = 16 << 20
+  /// An index may name an index, but not for ever.
+  private static let nestingLimit = 4
+
+  private let files: SourceTree
+  private let name: String
+
+  /// The image that `files` hold, or nil when they hold none.
+  ///
+  /// Only archives are taken for what `docker save` writes: many a directory has a manifest.json.
+  static func layers(
+    in files: SourceTree, isArchive: Bool, name: String
+  ) throws(TreeSourceError) -> [FileContent]? {
+    let image = ContainerImage(files: files, name: name)
+    if files.node(at: [FileName("oci-layout")]) != nil,
+      files.node(at: [FileName("index.json")]) != nil
+    {
+      let index: Index = try image.document(at: "index.json")
+      return try image.layers(of: index.manifests, nesting: 0)
+    }
+    guard isArchive, let content = image.content(at: "manifest.json"),
+      let saved = try? JSONDecoder().decode([SavedImage].self, from: Data(image.bytes(of: content)))
+    else { return nil }
+    guard saved.count == 1 else {
+      throw TreeSourceError(.unsupported("an archive of \(saved.count) images"), name)
+    }
+    return try saved[0].layers.map { path throws(TreeSourceError) in
+      guard let layer = image.content(at: path) else {
+        throw TreeSourceError(.malformed("the layer \(path) is missing"), name)
+      }
+      return layer
+    }
+  }
+
+  private func layers(
+    of descriptors: [Descriptor], nesting: Int
+  ) throws(TreeSourceError) -> [FileContent] {
+    let fitting = descriptors.filter { descriptor in
+      guard let platform = descriptor.platform else { return true }
+      return platform.os == "linux" && platform.architecture == Self.architecture
+    }
+    guard let chosen = fitting.first, nesting < Self.nestingLimit else {
+      throw TreeSourceError(.malformed("no image for linux/\(Self.architecture)"), name)
+    }
+    let manifest: Manifest = try document(at: try Self.path(chosen.digest, name))
+    if let manifests = manifest.manifests { return try layers(of: manifests, nesting: nesting + 1) }
+    return try (manifest.layers ?? []).map { layer throws(TreeSourceError) in
+      guard let content = content(at: try Self.path(layer.digest, name)) else {
+        throw TreeSourceError(.malformed("the layer \(layer.digest) is missing"), name)
+      }
+      try verify(content, layer.digest)
+      return content
+    }
+  }
+
+  private static var architecture: String {
+    #if arch(arm64)
+    "arm64"
+    #else
+    "amd64"
+    #endif
+  }
+
+  private static func path(_ digest: String, _ name: String) throws(TreeSourceError) -> String {
+    let parts = digest.split(separator: ":")
+    guard parts.count == 2, parts[0] == "sha256" else {
+      throw TreeSourceError(.unsupported("the digest \(digest)"), name)
+    }
+    return "blobs/sha256/\(parts[1])"
+  }
+
+  private func verify(_ content: FileContent, _ digest: String) throws(TreeSourceError) {
+    var hash = SHA256()
+    let reader = try content.open()
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    var offset: UInt64 = 0
+    while offset < content.byteCount {
+      let count = Int(min(UInt64(buffer.count), content.byteCount - offset))
+      var span = buffer.mutableRawSpan
+      var target = span[bytes: 0..<count]
+      try reader.read(into: &target, at: offset)
+      hash.update(buffer.rawSpan.extracting(0..<count))
+      offset += UInt64(count)
+    }
+    guard "sha256:\(hash.finish().hex)" == digest else {
+      throw TreeSourceError(.malformed("the layer \(digest) has another digest"), name)
+    }
+  }
+
+  /// The regular file at `path`, through one symbolic link: `docker save` makes such of layers that
+  /// images share.
+  private func content(at path: String, followsLink: Bool = true) -> FileContent? {
+    let names = path.split(separator: "/").map { FileName(String($0)) }
+    guard let index = files.node(at: names) else { return nil }
+    switch files.nodes[index].content {
+    case .regular(let content): return content
+    case .symbolicLink(let target) where followsLink:
+      var parts = names.dropLast().map(\.text)
+      for part in FileName(target).text.split(separator: "/") where part != "." {
+        if part == ".." { _ = parts.popLast() } else { parts.append(String(part)) }
+      }
+      return content(at: parts.joined(separator: "/"), followsLink: false)
+    default: return nil
+    }
+  }
+
+  private func bytes(of content: FileContent) throws(TreeSourceError) -> [UInt8] {
+    guard content.byteCount <= Self.documentByteCountLimit else {
+      throw TreeSourceError(.malformed("a manifest of \(content.byteCount) bytes"), name)
+    }
+    var bytes = [UInt8](repeating: 0, count: Int(content.byteCount))
+    var span = bytes.mutableRawSpan
+    try content.open().read(into: &span, at: 0)
+    return bytes
+  }
+
+  private func document<Document: Decodable>(
+    at path: String
+  ) throws(TreeSourceError) -> Document {
+    guard let content = content(at: path) else {
+      throw TreeSourceError(.malformed("\(path) is missing"), name)
+    }
+    do {
+      return try JSONDecoder().decode(Document.self, from: Data(bytes(of: content)))
+    } catch let error as TreeSourceError {
+      throw error
+    } catch {
+      throw TreeSourceError(.malformed("\(path) is no manifest"), name)
+    }
+  }
+}

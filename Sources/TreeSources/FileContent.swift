@@ -1,0 +1,149 @@
+internal import Bytes
+internal import Linux
+
+/// What a regular file holds, to be read when it is needed.
+package struct FileContent: Sendable {
+  /// A run of bytes that is stored; what no piece covers is zeros.
+  package struct Piece: Hashable, Sendable {
+    /// Where the run is in the file.
+    package var fileOffset: UInt64
+    /// Where it is in the archive.
+    package var storedOffset: UInt64
+    package var byteCount: UInt64
+
+    package init(fileOffset: UInt64, storedOffset: UInt64, byteCount: UInt64) {
+      self.fileOffset = fileOffset
+      self.storedOffset = storedOffset
+      self.byteCount = byteCount
+    }
+  }
+
+  enum Place: Sendable {
+    /// A file of its own.
+    case path([UInt8])
+    /// Parts of an archive, in order of the file.
+    case pieces([Piece], of: ArchiveFile)
+  }
+
+  package let byteCount: UInt64
+  let place: Place
+
+  /// The content of the file at `path`, which had `byteCount` bytes.
+  package init(path: [UInt8], byteCount: UInt64) {
+    self.byteCount = byteCount
+    place = .path(path)
+  }
+
+  /// `byteCount` bytes that `pieces` of `archive` are, in order.
+  package init(pieces: [Piece], of archive: ArchiveFile, byteCount: UInt64) {
+    self.byteCount = byteCount
+    place = .pieces(pieces, of: archive)
+  }
+
+  /// All of `archive`, which has `byteCount` bytes.
+  init(all archive: ArchiveFile, byteCount: UInt64) {
+    self.init(
+      pieces: [Piece(fileOffset: 0, storedOffset: 0, byteCount: byteCount)], of: archive,
+      byteCount: byteCount)
+  }
+
+  /// Where the bytes of `range` are stored: pieces that count from its start, and their archive.
+  ///
+  /// Nil when the content is no part of an archive.
+  func pieces(in range: Range<UInt64>) -> (pieces: [Piece], archive: ArchiveFile)? {
+    guard case .pieces(let pieces, let archive) = place else { return nil }
+    let parts = pieces.compactMap { piece -> Piece? in
+      let start = max(piece.fileOffset, range.lowerBound)
+      let end = min(piece.fileOffset + piece.byteCount, range.upperBound)
+      guard start < end else { return nil }
+      return Piece(
+        fileOffset: start - range.lowerBound,
+        storedOffset: piece.storedOffset + (start - piece.fileOffset), byteCount: end - start)
+    }
+    return (parts, archive)
+  }
+
+  /// Makes the content ready for reading.
+  package func open() throws(TreeSourceError) -> ContentReader {
+    try ContentReader(self)
+  }
+}
+
+/// An open archive that files are parts of; safe to read from any thread.
+package final class ArchiveFile: Sendable {
+  let descriptor: FileDescriptor
+  let name: String
+
+  init(_ descriptor: consuming FileDescriptor, name: String) {
+    self.descriptor = descriptor
+    self.name = name
+  }
+}
+
+/// One regular file, open for reading; for one thread.
+package struct ContentReader: ~Copyable {
+  private let content: FileContent
+  private let file: FileDescriptor?
+
+  init(_ content: FileContent) throws(TreeSourceError) {
+    self.content = content
+    guard case .path(let path) = content.place else {
+      file = nil
+      return
+    }
+    do throws(SystemError) {
+      file = try PathInspection(path).open()
+    } catch {
+      throw TreeSourceError(.system(error.errno), FileName(path).text)
+    }
+  }
+
+  /// Fills all of `target` from `offset`; a file that became shorter is an error.
+  package func read(into target: inout MutableRawSpan, at offset: UInt64) throws(TreeSourceError) {
+    switch content.place {
+    case .path(let path):
+      try read(into: &target, at: offset, from: file, name: FileName(path).text)
+    case .pieces(let pieces, let archive):
+      try read(into: &target, at: offset, pieces, of: archive)
+    }
+  }
+
+  private func read(
+    into target: inout MutableRawSpan, at offset: UInt64, from file: borrowing FileDescriptor?,
+    name: String
+  ) throws(TreeSourceError) {
+    let wanted = target.byteCount
+    let count: Int
+    do throws(SystemError) {
+      count = try file?.read(into: &target, at: offset) ?? 0
+    } catch {
+      throw TreeSourceError(.system(error.errno), name)
+    }
+    guard count == wanted else { throw TreeSourceError(.changed, name) }
+  }
+
+  private func read(
+    into target: inout MutableRawSpan, at offset: UInt64, _ pieces: [FileContent.Piece],
+    of archive: ArchiveFile
+  ) throws(TreeSourceError) {
+    let end = offset + UInt64(target.byteCount)
+    var position = offset
+    for piece in pieces where piece.fileOffset + piece.byteCount > offset {
+      guard piece.fileOffset < end else { break }
+      let start = max(piece.fileOffset, offset)
+      let stop = min(piece.fileOffset + piece.byteCount, end)
+      target.zero(Int(position - offset)..<Int(start - offset))
+      var part = target[bytes: Int(start - offset)..<Int(stop - offset)]
+      let count: Int
+      do throws(SystemError) {
+        count = try archive.descriptor.read(
+          into: &part, at: piece.storedOffset + (start - piece.fileOffset))
+      } catch {
+        throw TreeSourceError(.system(error.errno), archive.name)
+      }
+      guard count == Int(stop - start) else { throw TreeSourceError(.changed, archive.name) }
+      position = stop
+    }
+    target.zero(Int(position - offset)..<target.byteCount)
+  }
+}

@@ -1,0 +1,109 @@
+internal import ArgumentParser
+internal import EROFS
+internal import EROFSBuilder
+internal import Linux
+internal import Node
+internal import TreeSources
+
+/// `cullet pack`: an image of a tree of files.
+struct Pack: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Build an image from trees of files.",
+    usage: "cullet pack [-o] IMAGE TREE ... [options]",
+    discussion: """
+      TREE is a directory. Of several, each is laid over those before it. The same trees and \
+      options give the same bytes, whatever the time, the order of files and the number of threads.
+
+      EXAMPLE
+        cullet pack --compress lz4hc --cluster-size 64K image.erofs /srv/tree
+      """)
+
+  @Option(name: [.customShort("o"), .long], help: "The image (default: the first argument).")
+  var output: String?
+
+  @Argument(help: "The image, unless -o names it, and the trees.") var arguments: [String]
+
+  @OptionGroup(title: "Layout") var layout: PackLayoutOptions
+  @OptionGroup(title: "What the image says") var identity: PackIdentityOptions
+
+  @Option(help: "Threads that read and compress (default: one for each processor).")
+  var threads: Int?
+  @Flag(help: "Print a summary as one JSON document.") var json = false
+  @Flag(help: "No progress and no summary.") var quiet = false
+
+  func run() throws {
+    var trees = arguments
+    guard let image = output ?? trees.first else {
+      throw Failure(.usage, "name the image and a tree")
+    }
+    if output == nil { trees.removeFirst() }
+    guard !trees.isEmpty else { throw Failure(.usage, "name a tree to build \(image) from") }
+    let options = try buildOptions()
+    let progress = PackProgress(isShown: !quiet && Terminal.showsProgress)
+    let summary: BuildSummary
+    do {
+      let tree = try TreeInput.read(
+        merging: trees, spoolDirectory: Paths.parent(of: image))
+      let builder = ImageBuilder(options) { progress.show($0) }
+      summary = try builder.build(tree, to: image)
+      progress.finish()
+    } catch let error as BuildError {
+      progress.finish()
+      throw Failure(error, image: image)
+    } catch let error as TreeSourceError {
+      throw Failure(error)
+    }
+    if json { return try Terminal.printJSON(summary) }
+    if !quiet { Terminal.print(Self.text(of: summary, image)) }
+  }
+
+  private func buildOptions() throws -> BuildOptions {
+    var options = BuildOptions()
+    try layout.apply(to: &options)
+    try identity.apply(to: &options)
+    if let threads, !(1...256).contains(threads) {
+      throw Failure(.usage, "--threads \(threads): from 1 to 256")
+    }
+    options.threadCount = threads ?? CurrentProcess.processorCount
+    return options
+  }
+
+  private static func text(of summary: BuildSummary, _ image: String) -> String {
+    let saved =
+      summary.dedupSavedBytes == 0
+      ? "" : ", \(sizeText(summary.dedupSavedBytes)) of them found twice"
+    return """
+      \(image): \(sizeText(summary.imageBytes)) for \(counted(summary.files, "file")) \
+      with \(sizeText(summary.bytes))\(saved)
+      """
+  }
+}
+
+extension Failure {
+  fileprivate init(_ error: BuildError, image: String) {
+    switch error {
+    case .source(let error): self.init(error)
+    case .limit(let reason): self.init(.badData, reason)
+    case .base(let error): self.init(error, source: "the base image")
+    case .output(let error):
+      let status: ExitStatus =
+        switch error.errno {
+        case .accessDenied, .notPermitted: .noPermission
+        case .noSuchFile, .notDirectory, .isDirectory, .readOnlyFilesystem: .cannotCreate
+        default: .ioError
+        }
+      self.init(status, "\(image): \(error.errno)")
+    }
+  }
+
+  fileprivate init(_ error: TreeSourceError) {
+    let status: ExitStatus =
+      switch error.code {
+      case .system(let errno): Failure(SystemError(call: "", errno: errno)).status
+      case .changed: .ioError
+      case .malformed: .badData
+      case .unsupported: .usage
+      }
+    self.init(status, "\(error)")
+  }
+}
