@@ -139,8 +139,8 @@ extension Image {
     let start = offset + UInt64(done)
     let extent = extents[first]
     let isPartial = start > extent.fileOffset || extent.fileEnd > end
-    if isPartial, let key = key(of: extent),
-      let cluster = clusters.value(for: key), cluster.bytes.count >= Int(extent.byteCount)
+    if isPartial, let cluster = clusters.value(for: key(of: extent)),
+      cluster.bytes.count >= Int(min(extent.fileEnd, end) - extent.fileOffset)
     {
       copy(cluster, of: extent, at: offset, into: &target, &done)
       return first + 1
@@ -179,8 +179,10 @@ extension Image {
     return next
   }
 
-  private func key(of extent: Extent) -> DecodedClusterKey? {
-    guard case .compressed(let algorithm) = extent.kind else { return nil }
+  private func key(of extent: Extent) -> DecodedClusterKey {
+    guard case .compressed(let algorithm) = extent.kind else {
+      preconditionFailure("only compressed extents are decoded")
+    }
     return DecodedClusterKey(
       place: extent.place, storedOffset: extent.storedOffset,
       storedByteCount: extent.storedByteCount, algorithm: algorithm)
@@ -198,35 +200,57 @@ extension Image {
     done += count
   }
 
-  /// Decodes `extent` into `target` when all of it is wanted; otherwise keeps it, for who reads
-  /// part of an extent mostly wants the rest soon.
+  /// Decodes `extent` into `target` when all of it is wanted; otherwise keeps what is decoded, for
+  /// who reads part of an extent mostly wants the rest soon.
   private func decode(
     _ stored: RawSpan, _ extent: Extent, of inode: Inode, at offset: UInt64,
     into target: inout MutableRawSpan, _ done: inout Int
   ) throws(ReadError) {
-    let skipped = offset + UInt64(done) - extent.fileOffset
+    let skipped = Int(offset + UInt64(done) - extent.fileOffset)
     let byteCount = Int(extent.byteCount)
-    if skipped == 0, byteCount <= target.byteCount - done {
+    let wanted = min(byteCount, skipped + target.byteCount - done)
+    if skipped == 0, wanted == byteCount {
       var part = target[bytes: done..<done + byteCount]
       try decode(stored, extent, of: inode, into: &part)
       done += byteCount
       return
     }
-    var bytes = [UInt8](repeating: 0, count: byteCount)
-    var span = bytes.mutableRawSpan
-    try decode(stored, extent, of: inode, into: &span)
-    let cluster = DecodedCluster(bytes: bytes)
-    if let key = key(of: extent) { clusters.insert(cluster, for: key, cost: byteCount) }
+    let cluster = try cluster(stored, extent, of: inode, prefixByteCount: wanted)
     copy(cluster, of: extent, at: offset, into: &target, &done)
+  }
+
+  /// The first `prefixByteCount` bytes of `extent` or more, decoded by one thread for all that want
+  /// them now or soon.
+  ///
+  /// Whoever comes first gets no more than it wants decoded. Whoever wants more later gets the
+  /// whole extent, so that nothing is decoded more than twice.
+  private func cluster(
+    _ stored: RawSpan, _ extent: Extent, of inode: Inode, prefixByteCount: Int
+  ) throws(ReadError) -> DecodedCluster {
+    let key = key(of: extent)
+    decodingTurns.take(key)
+    defer { decodingTurns.end(key) }
+    let known = clusters.value(for: key)
+    if let known, known.bytes.count >= prefixByteCount { return known }
+    let byteCount = known == nil ? prefixByteCount : Int(extent.byteCount)
+    // Not zeroed first: the decoder fills all of it or throws.
+    let bytes = try [UInt8](capacity: byteCount) { output throws(ReadError) in
+      try unsafe output.withUnsafeMutableBufferPointer { buffer, filled throws(ReadError) in
+        var target = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
+        try decode(stored, extent, of: inode, into: &target)
+        filled = byteCount
+      }
+    }
+    let cluster = DecodedCluster(bytes: bytes)
+    clusters.insert(cluster, for: key, cost: byteCount)
+    return cluster
   }
 
   /// Decodes the stored form of `extent` to exactly as many bytes as `target` holds.
   private func decode(
     _ stored: RawSpan, _ extent: Extent, of inode: Inode, into target: inout MutableRawSpan
   ) throws(ReadError) {
-    guard case .compressed(let algorithm) = extent.kind else {
-      preconditionFailure("only compressed extents are decoded")
-    }
+    let algorithm = key(of: extent).algorithm
     var payload = stored
     // Only LZ4 was ever stored without padding in front.
     if algorithm != .lz4 || superblock.incompatibleFeatures.contains(.zeroPadding) {

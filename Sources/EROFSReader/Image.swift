@@ -22,6 +22,7 @@ package final class Image: Sendable {
   let segments: BoundedCache<ExtentSegmentKey, ExtentSegment>
   let clusters: BoundedCache<DecodedClusterKey, DecodedCluster>
   let decompressors = DecompressorPool()
+  let decodingTurns = DecodingTurns()
   /// The long attribute prefixes, once they were needed.
   let prefixes = Lock<[AttributePrefix]?>(nil)
 

@@ -19,6 +19,9 @@ package final class ImageChecker {
     /// Fingerprints compared.
     package var fingerprints = 0
     package var faults = 0
+
+    /// Nothing was looked at yet.
+    package init() {}
   }
 
   /// Faults of one directory or file after which the rest of it is not looked at.

@@ -5,7 +5,7 @@ internal import Foundation
 @main
 struct Benchmarks: ParsableCommand {
   enum Suite: String, ExpressibleByArgument, CaseIterable {
-    case main, store
+    case main, store, erofs
   }
 
   static let configuration = CommandConfiguration(
@@ -27,6 +27,7 @@ struct Benchmarks: ParsableCommand {
       switch suite {
       case .main: try mainRows()
       case .store: try StoreSuite(directory: directory, part: part).rows(runCount: runs)
+      case .erofs: try EROFSSuite(directory: directory).rows(runCount: runs)
       }
     if json {
       let encoder = JSONEncoder()

@@ -11,12 +11,13 @@ struct Series {
     case bytes = "B"
     case flushes
     case slotsPerSecond = "slots/s"
+    case inodesPerSecond = "inodes/s"
     /// Misses out of all accesses.
     case missRatio = "miss ratio"
 
     var isRate: Bool {
       switch self {
-      case .megabytesPerSecond, .readsPerSecond, .slotsPerSecond: true
+      case .megabytesPerSecond, .readsPerSecond, .slotsPerSecond, .inodesPerSecond: true
       default: false
       }
     }
