@@ -1,7 +1,8 @@
 internal import Bytes
 internal import EROFS
 
-/// Where the content of one regular file went; blocks count from the start of the data.
+/// Where the content of one regular file went; blocks count from the start of the data, or of the
+/// base image.
 enum ContentRecord: Sendable {
   /// Nowhere: the file is empty.
   case empty
@@ -10,7 +11,7 @@ enum ContentRecord: Sendable {
   /// follow each other.
   case sparse(firstBlock: UInt32, chunkBits: UInt8, map: Spill.Range)
   /// A record for each chunk: see ``RecordForm``.
-  case chunked(Spill.Range)
+  case chunked(chunkBits: UInt8, Spill.Range)
   /// A ``StoredExtent`` for each extent; the data of the last is in `tail`, if anything is.
   case compressed(
     firstBlock: UInt32, blockCount: UInt32, extents: Spill.Range, tail: Spill.Range?)

@@ -39,6 +39,28 @@ struct ContentWriter: ~Copyable {
     records = Array(repeating: .empty, count: plan.inodes.count)
   }
 
+  /// Takes contents from `base` that it has already; returns the positions of their inodes.
+  ///
+  /// Call it before anything is written.
+  mutating func takeMatches(
+    _ matching: BaseMatching, from base: BaseImage
+  ) throws(BuildError) -> Set<Int> {
+    var taken: Set<Int> = []
+    for (position, match) in matching.matches.sorted(by: { $0.key < $1.key }) {
+      let head = plan.headByteCount(at: position)
+      guard let record = try base.record(of: match.inode, into: &spill),
+        plan.fits(record, behind: head, at: position)
+      else { continue }
+      records[position] = record
+      if plan.inodes[position].hasFingerprint { digests[position] = match.digest }
+      contentHash.update(match.digest.bytes.rawSpan)
+      summary.bytes += match.inode.byteCount
+      summary.dedupSavedBytes += match.inode.byteCount
+      taken.insert(position)
+    }
+    return taken
+  }
+
   /// The digest of everything that was packed.
   mutating func finishHash() -> Digest {
     var whole = SHA256()
@@ -137,7 +159,9 @@ struct ContentWriter: ~Copyable {
       count(storedByteCount: chunk.stored.count, of: chunk.byteCount)
     }
     try spill.append(table.bytes)
-    if packed.segment.isLast { records[packed.segment.inode] = .chunked(recordRange()) }
+    if packed.segment.isLast {
+      records[packed.segment.inode] = .chunked(chunkBits: plan.chunkBits, recordRange())
+    }
     return kept
   }
 

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import Codecs
 internal import EROFS
+internal import EROFSReader
 internal import Linux
 
 /// The start of an image: superblock, record of the algorithm, table of prefixes.
@@ -8,20 +9,25 @@ struct HeadLayout {
   private let plan: TreePlan
   private let prefixTable: [UInt8]
   private let prefixTableOffset: Int
+  private let deviceTableOffset: Int
   /// Where inodes may start.
   let byteCount: Int
 
   init(_ plan: TreePlan) {
     self.plan = plan
     var offset = Superblock.offset + Superblock.byteCount
-    if plan.options.compresses { offset += SuperblockFields.configurationByteCount }
+    if plan.options.compresses || plan.base != nil {
+      offset += SuperblockFields.configurationByteCount
+    }
     var writer = ByteWriter()
     if let name = plan.options.fingerprintName {
       Fingerprint(name: name).prefix.encode(into: &writer)
     }
     prefixTable = writer.bytes
     prefixTableOffset = offset
-    byteCount = offset + prefixTable.count
+    offset += prefixTable.count
+    deviceTableOffset = offset.roundedUp(toMultipleOf: DeviceSlot.byteCount)
+    byteCount = plan.base == nil ? offset : deviceTableOffset + DeviceSlot.byteCount
   }
 
   /// Writes the head of the image that `layout` describes, all of the rest being there.
@@ -34,10 +40,11 @@ struct HeadLayout {
     var incompatible: IncompatibleFeatures = []
     if plan.hasAttributes { compatible.insert(.attributeFilter) }
     if isChunked { incompatible.insert(.chunkedFiles) }
+    if plan.base != nil { incompatible.insert(.deviceTable) }
     if isCompressed {
       incompatible.insert(.zeroPadding)
       if plan.hasBigClusters { incompatible.insert(.compressionConfigurations) }
-      if options.packsTails { incompatible.insert(.tailPacking) }
+      if options.packsTails || plan.baseHasTails { incompatible.insert(.tailPacking) }
     }
     if options.fingerprintName != nil {
       compatible.formUnion([.fingerprints, .plainAttributePrefixes])
@@ -52,8 +59,20 @@ struct HeadLayout {
     fields.attributeBlock = UInt32(layout.sharedOffset >> UInt64(options.blockSizeBits))
     fields.volumeName = options.volumeName
     if isCompressed {
-      fields.lz4ClusterBlockCount = max(
-        1, options.greatestClusterByteCount / options.blockByteCount)
+      // What the base has is not known exactly, so the most that there can be.
+      let greatest =
+        plan.base?.hasBigClusters == true
+        ? CompressionConfiguration.encodedByteCountLimit : options.greatestClusterByteCount
+      fields.lz4ClusterBlockCount = max(1, greatest / options.blockByteCount)
+    }
+    var devices = ByteWriter()
+    if let base = plan.base {
+      fields.extraDeviceCount = 1
+      fields.deviceTableOffset = deviceTableOffset
+      DeviceSlot(
+        tag: Array(base.image.superblock.uuid.hex.utf8), blockCount: base.blockCount,
+        unifiedBlock: imageByteCount >> UInt64(options.blockSizeBits)
+      ).encode(into: &devices)
     }
     if !prefixTable.isEmpty {
       fields.prefixCount = 1
@@ -62,6 +81,7 @@ struct HeadLayout {
     let end = SuperblockFields.checksumRange(blockSizeBits: options.blockSizeBits).upperBound
     do throws(SystemError) {
       try file.write(prefixTable.rawSpan, at: UInt64(prefixTableOffset))
+      try file.write(devices.bytes.rawSpan, at: UInt64(deviceTableOffset))
       var start = try file.read(byteCount: end, at: 0)
       start.append(contentsOf: repeatElement(0, count: end - start.count))
       var span = start.mutableRawSpan
@@ -82,6 +102,11 @@ struct HeadLayout {
 }
 
 extension TreePlan {
+  /// Whether contents that are taken from the base may have their ends beside inodes.
+  fileprivate var baseHasTails: Bool {
+    base?.image.superblock.incompatibleFeatures.contains(.tailPacking) == true
+  }
+
   /// Whether any inode has extended attributes.
   var hasAttributes: Bool {
     inodes.contains { $0.attributes.byteCount > 0 || $0.hasFingerprint }

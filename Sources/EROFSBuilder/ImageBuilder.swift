@@ -1,6 +1,7 @@
 internal import Bytes
 internal import Codecs
 internal import EROFS
+internal import EROFSReader
 internal import Linux
 package import TreeSources
 
@@ -21,11 +22,19 @@ package struct ImageBuilder {
   }
 
   private let options: BuildOptions
+  private let base: BaseImage?
   private let onProgress: (Progress) -> Void
 
   /// A builder; `onProgress` is called on the thread that builds, after every job.
-  package init(_ options: BuildOptions, onProgress: @escaping (Progress) -> Void = { _ in }) {
+  ///
+  /// Contents that `base` has are not stored again; whoever mounts the image gives it the base as
+  /// its extra device.
+  package init(
+    _ options: BuildOptions, base: BaseImage? = nil,
+    onProgress: @escaping (Progress) -> Void = { _ in }
+  ) {
     self.options = options
+    self.base = base
     self.onProgress = onProgress
   }
 
@@ -36,26 +45,33 @@ package struct ImageBuilder {
     _ tree: SourceTree, to path: String
   ) throws(BuildError) -> BuildSummary {
     let start = MonotonicClock.now
-    let plan = try TreePlan(tree, options)
+    if let base, base.image.superblock.blockSizeBits != options.blockSizeBits {
+      throw .limit("the base image has blocks of another size")
+    }
+    let plan = try TreePlan(tree, options, base: base)
     let head = HeadLayout(plan)
     var file = try writing { () throws(SystemError) in try UnpublishedFile(at: path) }
     let expected = MetadataLayout(plan, records: nil, firstOffset: head.byteCount)
     var content = ContentWriter(
       plan, dataOffset: expected.end, spill: Spill(beside: path))
-    try writeContents(plan, &content, to: file.descriptor)
+    var taken: Set<Int> = []
+    if let base { taken = try content.takeMatches(try BaseMatching(plan, base), from: base) }
+    try writeContents(plan, skipping: taken, &content, to: file.descriptor)
     let layout = MetadataLayout(plan, records: content.records, firstOffset: head.byteCount)
     let blockBits = UInt64(options.blockSizeBits)
     let dataByteCount = content.blockCount << blockBits
     try DataMove(from: expected.end, to: layout.end, byteCount: dataByteCount)
       .run(in: file.descriptor)
     let contentDigest = content.finishHash()
-    let metadataDigest = try MetadataWriter(
-      plan, layout, records: content.records, digests: content.digests
-    ).write(to: file.descriptor, reading: content.spill)
     let imageByteCount = layout.end + dataByteCount
-    guard imageByteCount >> blockBits < UInt64(UInt32.max) else {
-      throw .limit("the image has more than 2^32 blocks")
+    let imageBlockCount = imageByteCount >> blockBits
+    guard imageBlockCount + (base?.blockCount ?? 0) < UInt64(UInt32.max) else {
+      throw .limit("the image, with its base, has more than 2^32 blocks")
     }
+    let metadataDigest = try MetadataWriter(
+      plan, layout, records: content.records, digests: content.digests,
+      baseBlock: UInt32(imageBlockCount), baseContents: taken
+    ).write(to: file.descriptor, reading: content.spill)
     let identity = SHA256.digest(of: (contentDigest.bytes + metadataDigest.bytes).rawSpan)
     try head.write(
       layout, isCompressed: content.records.contains { $0.isCompressed },
@@ -70,9 +86,10 @@ package struct ImageBuilder {
   }
 
   private func writeContents(
-    _ plan: TreePlan, _ content: inout ContentWriter, to file: borrowing FileDescriptor
+    _ plan: TreePlan, skipping taken: Set<Int>, _ content: inout ContentWriter,
+    to file: borrowing FileDescriptor
   ) throws(BuildError) {
-    let queue = JobQueue(plan)
+    let queue = JobQueue(plan, skipping: taken)
     let segmentByteCount = JobQueue.segmentByteCount(options)
     // A segment of whole blocks, or a batch, which is smaller.
     let pool = BufferPool(byteCount: segmentByteCount + options.blockByteCount)

@@ -12,13 +12,16 @@ final class JobQueue: @unchecked Sendable {
   private static let batchByteCount = 1 << 20
 
   private let plan: TreePlan
+  private let files: [Int]
   private let segmentByteCount: UInt64
   // Guarded by the pipeline, which asks for one job at a time.
   private var nextFile = 0
   private var nextOffset: UInt64 = 0
 
-  init(_ plan: TreePlan) {
+  /// The jobs of a plan, without the contents at the positions `skipped`.
+  init(_ plan: TreePlan, skipping skipped: Set<Int> = []) {
     self.plan = plan
+    files = plan.contentOrder.filter { !skipped.contains($0) }
     segmentByteCount = UInt64(Self.segmentByteCount(plan.options))
   }
 
@@ -32,8 +35,8 @@ final class JobQueue: @unchecked Sendable {
     var job: [Segment] = []
     var byteCount = 0
     let block = plan.options.blockByteCount
-    while nextFile < plan.contentOrder.count {
-      let inode = plan.contentOrder[nextFile]
+    while nextFile < files.count {
+      let inode = files[nextFile]
       guard case .regular(let content) = plan.node(at: inode).content,
         let treatment = plan.inodes[inode].treatment
       else { preconditionFailure("content of what is no regular file") }
@@ -72,7 +75,8 @@ final class JobQueue: @unchecked Sendable {
 extension TreePlan {
   /// Whether some file may have clusters of several blocks.
   var hasBigClusters: Bool {
-    options.compresses && options.greatestClusterByteCount > options.blockByteCount
+    base?.hasBigClusters == true
+      || options.compresses && options.greatestClusterByteCount > options.blockByteCount
   }
 
   /// The map of a compressed file of this size.

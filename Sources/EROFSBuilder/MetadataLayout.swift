@@ -75,7 +75,7 @@ extension TreePlan {
     case .sparse(_, let chunkBits, _):
       return head
         + chunkTable(chunkBits, fileByteCount).byteCount(behind: UInt64(head))
-    case .chunked:
+    case .chunked(let chunkBits, _):
       return head
         + chunkTable(chunkBits, fileByteCount).byteCount(behind: UInt64(head))
     case .compressed(_, _, _, let tail):
@@ -88,7 +88,7 @@ extension TreePlan {
     _ treatment: Treatment, _ head: Int, _ fileByteCount: UInt64
   ) -> ContentRecord {
     switch treatment {
-    case .chunked: return .chunked(.empty)
+    case .chunked: return .chunked(chunkBits: chunkBits, .empty)
     case .compressed:
       return .compressed(firstBlock: 0, blockCount: 0, extents: .empty, tail: nil)
     case .plain:
@@ -97,6 +97,17 @@ extension TreePlan {
       return .plain(
         firstBlock: 0, tail: fits ? Spill.Range(offset: 0, byteCount: tail) : nil)
     }
+  }
+
+  /// Whether a tail that lay beside another inode has room beside this one.
+  func fits(_ record: ContentRecord, behind head: Int, at position: Int) -> Bool {
+    let hasTail =
+      switch record {
+      case .plain(_, let tail), .compressed(_, _, _, let tail): tail != nil
+      default: false
+      }
+    return !hasTail
+      || byteCount(ofInodeAt: position, record: record) <= options.blockByteCount
   }
 
   /// The size of chunks, as a power of two.

@@ -15,11 +15,17 @@ struct MetadataWriter: ~Copyable {
   private let digests: [Int: Digest]
   /// The block that the data begins with.
   private let dataBlock: UInt32
+  /// The address of the base's first block, and the inodes whose contents are there.
+  private let baseBlock: UInt32
+  private let baseContents: Set<Int>
   private var hash = SHA256()
 
   init(
-    _ plan: TreePlan, _ layout: MetadataLayout, records: [ContentRecord], digests: [Int: Digest]
+    _ plan: TreePlan, _ layout: MetadataLayout, records: [ContentRecord], digests: [Int: Digest],
+    baseBlock: UInt32, baseContents: Set<Int>
   ) {
+    self.baseBlock = baseBlock
+    self.baseContents = baseContents
     self.plan = plan
     self.layout = layout
     self.records = records
@@ -52,6 +58,11 @@ struct MetadataWriter: ~Copyable {
     } catch {
       throw .output(error)
     }
+  }
+
+  /// What the blocks of a content record count from.
+  private func origin(of position: Int) -> UInt32 {
+    baseContents.contains(position) ? baseBlock : dataBlock
   }
 
   /// The inode and its attributes.
@@ -119,13 +130,13 @@ struct MetadataWriter: ~Copyable {
       let hasBlocks = byteCount > UInt64(tail?.byteCount ?? 0)
       var writer = head(
         position, tail == nil ? .plain : .inline, byteCount: byteCount,
-        union: hasBlocks ? dataBlock + firstBlock : UInt32.max)
+        union: hasBlocks ? origin(of: position) + firstBlock : UInt32.max)
       if let tail { writer.append(try spill.read(tail)) }
       try put(writer.bytes, at: offset, to: file)
     case .sparse(let firstBlock, let chunkBits, let map):
       try writeSparse(position, firstBlock, chunkBits, map, to: file, reading: spill)
-    case .chunked(let table):
-      try writeChunked(position, table, to: file, reading: spill)
+    case .chunked(let chunkBits, let table):
+      try writeChunked(position, chunkBits, table, to: file, reading: spill)
     case .compressed(let firstBlock, let blockCount, let extents, let tail):
       let head = head(
         position,
@@ -146,7 +157,7 @@ struct MetadataWriter: ~Copyable {
       position, .chunked, byteCount: byteCount,
       union: table.format(blockSizeBits: plan.options.blockSizeBits))
     table.encodePadding(into: &writer, at: UInt64(writer.bytes.count))
-    var block = dataBlock + firstBlock
+    var block = origin(of: position) + firstBlock
     for isHole in try spill.read(map) {
       if isHole == 1 {
         table.encode(.hole, into: &writer)
@@ -159,11 +170,11 @@ struct MetadataWriter: ~Copyable {
   }
 
   private mutating func writeChunked(
-    _ position: Int, _ records: Spill.Range, to file: borrowing FileDescriptor,
+    _ position: Int, _ chunkBits: UInt8, _ records: Spill.Range, to file: borrowing FileDescriptor,
     reading spill: borrowing Spill
   ) throws(BuildError) {
     let byteCount = plan.byteCount(ofFileAt: position)
-    let table = plan.chunkTable(plan.chunkBits, byteCount)
+    let table = plan.chunkTable(chunkBits, byteCount)
     var writer = head(
       position, .chunked, byteCount: byteCount,
       union: table.format(blockSizeBits: plan.options.blockSizeBits))
@@ -172,7 +183,8 @@ struct MetadataWriter: ~Copyable {
     for index in 0..<bytes.count / RecordForm.chunkByteCount {
       let block: UInt32 = bytes.rawSpan.load(fromByteOffset: index * RecordForm.chunkByteCount)
       table.encode(
-        block == .max ? .hole : .block(UInt64(dataBlock + block), device: 0), into: &writer)
+        block == .max ? .hole : .block(UInt64(origin(of: position) + block), device: 0),
+        into: &writer)
     }
     try put(writer.bytes, at: layout.inodeOffsets[position], to: file)
   }
@@ -188,7 +200,7 @@ struct MetadataWriter: ~Copyable {
     let headEnd = offset + UInt64(head.bytes.count)
     var writer = head
     map.encodeHeader(into: &writer, at: headEnd)
-    var block = dataBlock + firstBlock
+    var block = origin(of: position) + firstBlock
     var encoder = ClusterIndexEncoder(
       map: map, tableOffset: map.tableOffset(behind: headEnd), firstBlock: block)
     let count = extents.byteCount / RecordForm.extentByteCount

@@ -26,6 +26,8 @@ struct PlannedInode: Sendable {
 struct TreePlan: Sendable {
   let tree: SourceTree
   let options: BuildOptions
+  /// The image that contents may be taken from.
+  let base: BaseImage?
   private(set) var inodes: [PlannedInode] = []
   /// The position of the inode of every node that is part of the tree.
   private(set) var positions: [Int: Int] = [:]
@@ -35,8 +37,9 @@ struct TreePlan: Sendable {
   private(set) var epoch = Timestamp(seconds: 0, nanoseconds: 0)
   private(set) var sharedAttributes = SharedAttributes()
 
-  init(_ tree: SourceTree, _ options: BuildOptions) throws(BuildError) {
+  init(_ tree: SourceTree, _ options: BuildOptions, base: BaseImage?) throws(BuildError) {
     self.tree = tree
+    self.base = base
     self.options = options
     var ranks: [[UInt8]: Int] = [:]
     for (rank, path) in options.order.enumerated() where ranks[path] == nil { ranks[path] = rank }

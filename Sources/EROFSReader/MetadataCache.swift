@@ -1,5 +1,5 @@
 internal import Bytes
-internal import EROFS
+package import EROFS
 
 /// A part of a metadata space, kept as it was read.
 final class MetadataUnit: Sendable {
@@ -100,5 +100,14 @@ extension Image {
     let unit = MetadataUnit(bytes: bytes)
     units.insert(unit, for: key, cost: bytes.count)
     return unit
+  }
+}
+
+extension Image {
+  /// A copy of metadata, such as the stored form of an extent beside its inode.
+  package func metadataBytes(
+    at address: MetadataAddress, byteCount: Int
+  ) throws(ReadError) -> [UInt8] {
+    try withMetadata(at: address, byteCount: byteCount) { $0.copyBytes() }
   }
 }

@@ -67,6 +67,8 @@ struct TarReader: ~Copyable {
     var block = [UInt8](repeating: 0, count: TarHeader.byteCount)
     var span = block.mutableRawSpan
     let count = try stream.read(into: &span)
+    // Even an archive of nothing ends in a block of zeros.
+    guard stream.position > 0 else { throw malformed("an empty file is no tar archive") }
     if count == 0 || block.allSatisfy({ $0 == 0 }) { return nil }
     guard count == block.count, let header = TarHeader(decoding: block.rawSpan) else {
       throw malformed("not a tar archive, or damaged at byte \(stream.position)")

@@ -1,4 +1,5 @@
 import Bytes
+import Codecs
 import EROFS
 import EROFSBuilder
 import EROFSReader
@@ -26,22 +27,30 @@ enum BuiltImage {
 
   static let canCheck = FileManager.default.isExecutableFile(atPath: "/usr/bin/fsck.erofs")
 
-  /// What the kernel shows of the image at `path`.
+  /// What the kernel shows of the image at `path`, with the image `device` as its extra device.
   static func kernelSnapshot(
-    of path: String, _ directory: TemporaryDirectory
+    of path: String, device: String? = nil, _ directory: TemporaryDirectory
   ) throws -> TreeSnapshot {
     let point = directory.file("mnt")
     try FileManager.default.createDirectory(atPath: point, withIntermediateDirectories: true)
-    let mount = try Command(["mount", "-t", "erofs", "-o", "ro,loop", path, point])
+    var options = "ro,loop"
+    var loop: String?
+    if let device {
+      let set = try Command(["losetup", "-f", "--show", "-r", device])
+      guard set.status == 0 else { throw MountFailure(description: set.errors) }
+      loop = set.text.trimmingCharacters(in: .newlines)
+      options += ",device=\(loop ?? "")"
+    }
+    defer { if let loop { _ = try? Command(["losetup", "-d", loop]) } }
+    let mount = try Command(["mount", "-t", "erofs", "-o", options, path, point])
     guard mount.status == 0 else { throw MountFailure(description: mount.errors) }
     defer { _ = try? Command(["umount", point]) }
     return try TreeSnapshot(of: point)
   }
 
-  /// What our own reader says of every file: the same as a snapshot says.
-  static func contents(of bytes: [UInt8]) throws -> [[UInt8]: [UInt8]] {
-    let image = try Image(source: MemorySource(bytes))
-    var contents: [[UInt8]: [UInt8]] = [:]
+  /// The SHA-256 of every regular file, as our own reader reads it.
+  static func digests(of image: Image) throws -> [[UInt8]: String] {
+    var digests: [[UInt8]: String] = [:]
     var walk = TreeWalk(image)
     while let entry = try walk.next() {
       guard entry.inode.fileType == .regular else { continue }
@@ -53,9 +62,9 @@ enum BuiltImage {
         var part = span[bytes: done..<count]
         done += try image.read(entry.inode, at: UInt64(done), into: &part)
       }
-      contents[entry.path] = content
+      digests[entry.path] = SHA256.digest(of: content.rawSpan).hex
     }
-    return contents
+    return digests
   }
 }
 

@@ -1,6 +1,7 @@
 import Bytes
 import Codecs
 import EROFSBuilder
+import EROFSReader
 import Foundation
 import TestSupport
 import Testing
@@ -80,10 +81,9 @@ struct OptionCase: CustomTestStringConvertible, Sendable {
     let bytes = try BuiltImage.build(option.options, of: tree.path, at: path).bytes
     let wanted = try TreeSnapshot(of: tree.path)
 
-    for (name, content) in try BuiltImage.contents(of: bytes) {
-      #expect(
-        SHA256.digest(of: content.rawSpan).hex == wanted.entries[name]?.sha256,
-        "\(FileName(name).text)")
+    let image = try Image(source: MemorySource(bytes))
+    for (name, digest) in try BuiltImage.digests(of: image) {
+      #expect(digest == wanted.entries[name]?.sha256, "\(FileName(name).text)")
     }
     guard BuiltImage.canMount else { return }
     let shown = try BuiltImage.kernelSnapshot(of: path, tree.directory)

@@ -53,6 +53,11 @@ import TreeSources
     #expect(throws: TreeSourceError.self) { try read(bytes) }
   }
 
+  @Test func `an empty file is an error, and an archive of nothing an empty tree`() throws {
+    #expect(throws: TreeSourceError.self) { try read([]) }
+    #expect(try read(end).nodes.count == 1)
+  }
+
   @Test func `an archive that ends early is an error`() throws {
     #expect(throws: TreeSourceError.self) { try read(header("file", size: 5000)) }
     let packed = directory.file("archive.gz")

@@ -5,7 +5,7 @@ internal import Foundation
 @main
 struct Benchmarks: ParsableCommand {
   enum Suite: String, ExpressibleByArgument, CaseIterable {
-    case main, store, erofs
+    case main, store, erofs, pack
   }
 
   static let configuration = CommandConfiguration(
@@ -15,6 +15,9 @@ struct Benchmarks: ParsableCommand {
   @Flag(help: "Print one JSON array of rows.") var json = false
   @Option(help: "How often to measure; the medians are shown.") var runs = 5
   @Option(help: "Measure only this part of the suite `store`.") var part: StoreSuite.Part?
+  @Option(
+    help: "The directory that the suite `pack` makes images of; 500 MB at least say something.")
+  var tree = "/usr/share"
   @Option(help: .hidden) var cullet: String
   @Option(help: .hidden) var directory: String
 
@@ -28,6 +31,8 @@ struct Benchmarks: ParsableCommand {
       case .main: try mainRows()
       case .store: try StoreSuite(directory: directory, part: part).rows(runCount: runs)
       case .erofs: try EROFSSuite(directory: directory).rows(runCount: runs)
+      case .pack:
+        try Packing(of: tree, binary: cullet, directory: directory).rows(runCount: runs)
       }
     if json {
       let encoder = JSONEncoder()

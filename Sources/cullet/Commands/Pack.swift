@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import EROFS
 internal import EROFSBuilder
+internal import EROFSReader
 internal import Linux
 internal import Node
 internal import TreeSources
@@ -23,6 +24,10 @@ struct Pack: ParsableCommand {
 
   @Argument(help: "The image, unless -o names it, and the trees.") var arguments: [String]
 
+  @Option(
+    help: "A local image that the new one is a patch of: what it has is not stored again.")
+  var base: String?
+
   @OptionGroup(title: "Layout") var layout: PackLayoutOptions
   @OptionGroup(title: "What the image says") var identity: PackIdentityOptions
 
@@ -44,7 +49,8 @@ struct Pack: ParsableCommand {
     do {
       let tree = try TreeInput.read(
         merging: trees, spoolDirectory: Paths.parent(of: image))
-      let builder = ImageBuilder(options) { progress.show($0) }
+      let base = try base.map { try BaseImage(openBase($0)) }
+      let builder = ImageBuilder(options, base: base) { progress.show($0) }
       summary = try builder.build(tree, to: image)
       progress.finish()
     } catch let error as BuildError {
@@ -55,6 +61,12 @@ struct Pack: ParsableCommand {
     }
     if json { return try Terminal.printJSON(summary) }
     if !quiet { Terminal.print(Self.text(of: summary, image)) }
+  }
+
+  private func openBase(_ source: String) throws -> Image {
+    try ImageOpener.open(source, devices: []) { source throws(Failure) in
+      throw Failure(.usage, "--base \(source): name a local image")
+    }
   }
 
   private func buildOptions() throws -> BuildOptions {
