@@ -32,6 +32,8 @@ extension CommitWriter {
         victims.append(slot)
         return victims.count < wanted
       }
+      // All that is left is pinned.
+      guard !victims.isEmpty else { return }
       consideredCount += victims.count
       victims.sort()
       for first in stride(from: 0, to: victims.count, by: Self.victimCountMax) where index != nil {

@@ -22,7 +22,8 @@ extension CommitWriter {
     guard index != nil, let object = core.objects.current(name) else { return .unknownObject }
     let old = object.pins
     let new = change(old)
-    let allowed = Self.pinnedCountMax(of: core.geometry.slotCount)
+    // A cache that shrinks has the room that it will have.
+    let allowed = Self.pinnedCountMax(of: Int(slotCeiling))
     let wanted = pinnedTotal() + blockCount(of: new, in: object) - blockCount(of: old, in: object)
     // What only takes pins away is never refused, also when a smaller cache allows fewer.
     guard wanted <= allowed || new.subtracting(old).isEmpty else {

@@ -73,6 +73,34 @@ import Testing
     #expect(store.find(key: Array("b".utf8))?.pinnedBlockCount == 4)
   }
 
+  @Test(.timeLimit(.minutes(1)))
+  func `a cache whose other slots have all gone bad keeps what is pinned, and goes on`() throws {
+    let store = try fixture.open(slotCount: 16, blockByteCount: 16 << 10)
+    let pinned = try store.bind("a", blocks: 8)
+    let other = try store.bind("other", blocks: 64)
+    _ = try store.pin(key: key, .whole)
+    for block in 0..<8 as Range<UInt32> { pinned.fill(block) }
+    try store.flush()
+    let kept = Set((0..<8 as Range<UInt32>).compactMap { pinned.bytes(ofBlock: $0) })
+    let disk = FailingDisk(path: fixture.dataPath, slotCount: 16, blockByteCount: 16 << 10)
+    for block in 20..<40 as Range<UInt32> {
+      other.fill(block)
+      try store.flush()
+      for (slot, bytes) in try disk.slots().enumerated() where !kept.contains(bytes) {
+        try fixture.overwrite([0xFF, 0xFF, 0xFF], at: UInt64(1 << 20 + slot * 16 << 10))
+      }
+      #expect(other.isRight(block) == nil)
+      try store.flush()
+    }
+    let blocks = store.status().blocks
+    #expect(blocks.pinned == 8 && blocks.used == 8 && blocks.bad > 4, "\(blocks)")
+    for block in 0..<8 as Range<UInt32> { #expect(pinned.isRight(block) == true) }
+    #expect(store.verify(repair: true).isClean)
+    other.fill(0)
+    try store.flush()
+    #expect(other.isRight(0) == true)
+  }
+
   @Test func `what is not known cannot be pinned`() throws {
     let store = try open()
     let error = #expect(throws: StoreError.self) { try store.pin(key: key, .whole) }

@@ -127,6 +127,37 @@ import Testing
     #expect(blocks.used + blocks.free + blocks.bad == 300)
   }
 
+  @Test(.timeLimit(.minutes(1)))
+  func `pins that are set while the size changes leave room for everything`() throws {
+    let store = try open()
+    let pinned = try store.bind("a", blocks: 40)
+    let filler = try store.bind("filler", blocks: 200)
+    let seed = SeededGenerator(for: "ResizingTests").seed
+    DispatchQueue.concurrentPerform(iterations: 3) { thread in
+      var generator = SeededGenerator(seed: seed &+ UInt64(thread))
+      for _ in 0..<100 {
+        let count = UInt32.random(in: 1...40, using: &generator)
+        switch thread {
+        case 0:
+          // Refused while too much is pinned.
+          _ = try? store.resize(to: capacity(Int.random(in: 24...100, using: &generator)))
+        case 1:
+          _ = try? store.pin(key: Array("a".utf8), PinnedBlocks(ranges: [0..<count]))
+          _ = try? store.unpin(key: Array("a".utf8), PinnedBlocks(ranges: [count / 2..<40]))
+        default:
+          for block in 0..<count { pinned.fill(block) }
+          for block in 4 * count..<5 * count { filler.fill(block) }
+          _ = try? store.flush()
+        }
+      }
+    }
+    let report = store.verify(repair: false)
+    #expect(report.isClean, "seed \(seed): \(report)")
+    let blocks = store.status().blocks
+    #expect(blocks.used + blocks.free == blocks.total, "seed \(seed): \(blocks)")
+    #expect(blocks.pinned <= blocks.total / 2, "seed \(seed): \(blocks)")
+  }
+
   @Test func `what is culled to make room for pinned blocks that move is culled once`() throws {
     let store = try open()
     let hot = try store.bind("hot", blocks: 60)

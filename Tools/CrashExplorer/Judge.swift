@@ -23,7 +23,7 @@ struct Judge {
 
   /// An opening that takes longer than this is a violation: 1 s and 2 µs a slot, and as much again
   /// for a busy machine.
-  static let openingNanosecondsMax: UInt64 = 2_000_000_000
+  var openingNanosecondsMax: UInt64 = 2_000_000_000
 
   /// Throws a ``Violation`` for the first thing that is not as promised.
   ///
@@ -39,7 +39,7 @@ struct Judge {
     }
     findings.openingNanoseconds = MonotonicClock.now - start
     findings.isEmptied = !store.openReport.notes.isEmpty
-    guard findings.openingNanoseconds <= Self.openingNanosecondsMax else {
+    guard findings.openingNanoseconds <= openingNanosecondsMax else {
       throw Violation("opening took \(findings.openingNanoseconds / 1_000_000) ms")
     }
     defer { store.abandon() }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import BlockStore
+internal import CLinux
 internal import Linux
 internal import TestSupport
 
@@ -15,6 +16,8 @@ struct Soak: ParsableCommand {
   @Option(help: "How long.") var seconds: Int
 
   func run() throws {
+    // A store that hangs takes the process with it.
+    alarm(UInt32(seconds) + 60)
     let store = try CacheStore(trialIn: "\(surroundings.directory)/cache")
     let crew = SoakCrew(
       store: store, deadline: MonotonicClock.now + UInt64(seconds) * 1_000_000_000)
