@@ -52,15 +52,17 @@ package struct ImageBuilder {
     let head = HeadLayout(plan)
     var file = try writing { () throws(SystemError) in try UnpublishedFile(at: path) }
     let expected = MetadataLayout(plan, records: nil, firstOffset: head.byteCount)
+    let dataOffset = expected.end + plan.metadataSlackByteCount
     var content = ContentWriter(
-      plan, dataOffset: expected.end, spill: Spill(beside: path))
+      plan, dataOffset: dataOffset, spill: Spill(beside: path))
     var taken: Set<Int> = []
     if let base { taken = try content.takeMatches(try BaseMatching(plan, base), from: base) }
     try writeContents(plan, skipping: taken, &content, to: file.descriptor)
-    let layout = MetadataLayout(plan, records: content.records, firstOffset: head.byteCount)
+    var layout = MetadataLayout(plan, records: content.records, firstOffset: head.byteCount)
     let blockBits = UInt64(options.blockSizeBits)
     let dataByteCount = content.blockCount << blockBits
-    try DataMove(from: expected.end, to: layout.end, byteCount: dataByteCount)
+    layout.extend(to: dataOffset, dataByteCount: dataByteCount)
+    try DataMove(from: dataOffset, to: layout.end, byteCount: dataByteCount)
       .run(in: file.descriptor)
     let contentDigest = content.finishHash()
     let imageByteCount = layout.end + dataByteCount
@@ -108,6 +110,16 @@ package struct ImageBuilder {
       pool.put(job.output)
       onProgress(Progress(doneByteCount: content.summary.bytes, byteCount: total))
     }
+  }
+}
+
+extension TreePlan {
+  /// What metadata may take beyond the guess before contents have to be moved: files that do not
+  /// compress have tails beside their inodes.
+  fileprivate var metadataSlackByteCount: UInt64 {
+    guard options.compresses else { return 0 }
+    let byteCount = contentOrder.reduce(0) { $0 + self.byteCount(ofFileAt: $1) }
+    return (byteCount / 1024).roundedDown(toMultipleOf: UInt64(options.blockByteCount))
   }
 }
 

@@ -39,6 +39,12 @@ struct MetadataLayout {
     }
   }
 
+  /// Lets the data begin at `offset` when that is behind the metadata, but not far behind: by 1/256
+  /// of the `dataByteCount` bytes at most.
+  mutating func extend(to offset: UInt64, dataByteCount: UInt64) {
+    if offset >= end, offset - end <= dataByteCount / 256 { end = offset }
+  }
+
   /// The number of the inode at `position`.
   func nid(of position: Int) -> UInt64 {
     inodeOffsets[position] / UInt64(MetadataAllocator.slotByteCount)
