@@ -65,12 +65,6 @@ extension ImageChecker {
     }
     guard case .compressed(let algorithm) = extent.kind else { return }
     let hasDuplicates = image.superblock.incompatibleFeatures.contains(.fragments)
-    if !hasDuplicates, extent.fileEnd < inode.byteCount, extent.byteCount < extent.storedByteCount {
-      report(
-        kind,
-        "\(extent.byteCount) bytes at \(extent.fileOffset) take \(extent.storedByteCount) compressed"
-      )
-    }
     switch clusters.note(extent, algorithm, nid: inode.nid, sharesPrefixes: hasDuplicates) {
     case .known: break
     case .unknown: try decode(extent, of: inode, at: path)

@@ -19,17 +19,20 @@ private var hasLoopDevices: Bool {
   .enabled(if: builder != nil, "needs mkfs.erofs"),
   .enabled(if: hasLoopDevices, "needs loop devices and a kernel with EROFS"))
 struct DifferentialTests {
+  /// Without big clusters and packed tails together: what mkfs.erofs 1.5 makes of that, the kernel
+  /// cannot always read.
   static let matrix: [[String]] = [
-    [], ["-Enoinline_data"], ["-Eforce-inode-extended"], ["-Eforce-inode-compact"],
+    [], ["-Enoinline_data"], ["-Eforce-inode-extended"],
+    ["-Eforce-inode-compact", "--all-root", "--ignore-mtime"],
     ["-x-1"], ["-x0"], ["-x1"], ["--all-root", "-T1234567890"], ["--ignore-mtime"],
     ["--force-uid=70001", "--force-gid=65536"], ["-Enosbcrc"],
     ["--chunksize=4096"], ["--chunksize=65536"], ["--chunksize=4096", "-Eforce-chunk-indexes"],
     ["--chunksize=1048576", "-Eforce-inode-blockmap"],
     ["-zlz4"], ["-zlz4", "-Elegacy-compress"], ["-zlz4", "-Eztailpacking"],
-    ["-zlz4", "-C8192"], ["-zlz4", "-C65536", "-Eztailpacking"], ["-zlz4", "-C1048576"],
+    ["-zlz4", "-C8192"], ["-zlz4", "-C65536", "-Elegacy-compress"], ["-zlz4", "-C1048576"],
     ["-zlz4", "--max-extent-bytes=8192"], ["-zlz4", "-C16384", "--max-extent-bytes=20000"],
     ["-zlz4hc"], ["-zlz4hc,12", "-C32768"], ["-zlz4hc", "-Elegacy-compress", "-x1"],
-    ["-zlz4hc,4", "-C1048576", "-Eztailpacking", "-Eforce-inode-extended"],
+    ["-zlz4hc,4", "-C1048576", "-Eforce-inode-extended"],
     ["-zlz4hc", "-Enoinline_data", "--ignore-mtime"],
   ]
 

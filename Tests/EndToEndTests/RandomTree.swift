@@ -10,6 +10,8 @@ struct RandomTree {
     0, 1, 2, 63, 511, 512, 513, 4032, 4064, 4095, 4096, 4097, 8191, 8192, 8193, 12_345, 16_384,
     65_535, 65_536, 65_537, 131_073, 300_001, 1_048_576, 1_048_577,
   ]
+  /// One less than the format has: mkfs.erofs 1.5 cannot open files with names of 255 bytes.
+  private static let nameByteCountLimit = 254
   private static let nameBytes = Array("abcXYZ019 .-_!+~#%\u{e9}\u{fc}\t\\\"'".utf8)
 
   private var generator: SeededGenerator
@@ -35,7 +37,8 @@ struct RandomTree {
     let bytes = (0..<count).map { _ in Self.nameBytes.randomElement(using: &generator) ?? 0x61 }
     // Never "." or "..", and hardly ever twice.
     return Array(
-      (bytes.dropLast(min(count - 1, 6)) + Array(String(number(0...999_999)).utf8)).prefix(255))
+      (bytes.dropLast(min(count - 1, 6)) + Array(String(number(0...999_999)).utf8)).prefix(
+        Self.nameByteCountLimit))
   }
 
   private static func terminated(_ path: [UInt8]) -> [CChar] {
