@@ -58,7 +58,7 @@ let package = Package(
     module("Codecs", "Bytes", "CCrypto", "CLZ4", "CLZMA", "CZlib", "CZstd"),
 
     // 2: formats and the disk.
-    module("BlockStore", "Bytes", "Linux", "LMDB"),
+    module("BlockStore", "Bytes", "Codecs", "Linux", "LMDB"),
     module("EROFS", "Bytes"),
     module("FUSEProtocol", "Bytes"),
     module("HTTPSyntax", "Bytes"),

@@ -10,8 +10,8 @@ final class BounceBuffers: Sendable {
     }
   }
 
-  /// More than these are not kept once their readers are done.
-  private static let idleCountMax = 32
+  /// More than this is not kept once its readers are done.
+  private static let idleByteCountMax = 16 << 20
 
   private let idle = Lock([Bounce]())
 
@@ -22,7 +22,7 @@ final class BounceBuffers: Sendable {
     let bounce = idle.withLock { $0.popLast() } ?? Bounce(byteCount: byteCount)
     defer {
       idle.withLock { idle in
-        if idle.count < Self.idleCountMax { idle.append(bounce) }
+        if idle.count < Self.idleByteCountMax / byteCount { idle.append(bounce) }
       }
     }
     return try body(&bounce.buffer)

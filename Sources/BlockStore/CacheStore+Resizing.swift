@@ -2,11 +2,15 @@ internal import Linux
 internal import Synchronization
 
 extension CacheStore {
+  /// Written or discarded by one job: a fraction of a second.
+  private static let zerosByteCount: UInt64 = 32 << 20
+  private static let discardedSlotCount: UInt32 = 16384
+
   /// Gives the cache room for `capacityByteCount` bytes of blocks, durably, while it is in use.
   ///
-  /// Shrinking keeps the blocks that find room in what is left, coldest out first, and every pinned
+  /// Growing takes disk space as the cache did when it was made. Shrinking keeps the blocks that find room in what is left, coldest out first, and every pinned
   /// one; it waits for readers of the slots that go. Throws `.badConfiguration` for a size that no
-  /// cache can have, `.noSpace` for want of disk, of memory or of room for what is pinned, `.busy`
+  /// cache, or not the device, can have, `.noSpace` for want of disk, of memory or of room for what is pinned, `.busy`
   /// while another call is at it; the old size holds then.
   package func resize(to capacityByteCount: UInt64) throws(StoreError) {
     let old = core.geometry
@@ -19,9 +23,30 @@ extension CacheStore {
     }
     defer { core.isResizing.store(false, ordering: .releasing) }
     if geometry.slotCount > old.slotCount {
-      try perform { writer in writer.grow(to: geometry) }
+      try grow(to: geometry)
     } else if geometry.slotCount < old.slotCount {
       try shrink(to: geometry)
+    }
+  }
+
+  /// The steps are jobs of the writer, so that nothing is written once the cache is closed.
+  private func grow(to geometry: Geometry) throws(StoreError) {
+    do throws(StoreError) {
+      let begun = core.queue.perform { writer in
+        Result { () throws(StoreError) in try writer.beginGrowing(to: geometry) }
+      }
+      guard let begun else { throw closedError() }
+      var unwritten = try begun.get()
+      while !unwritten.isEmpty {
+        let step = min(UInt64(unwritten.count), Self.zerosByteCount)
+        let offset = unwritten.lowerBound
+        try perform { writer in writer.writeZeros(at: offset, byteCount: step) }
+        unwritten = offset + step..<unwritten.upperBound
+      }
+      try perform { writer in writer.finishGrowing(to: geometry) }
+    } catch {
+      _ = core.queue.perform { writer in writer.abandonGrowing() }
+      throw error
     }
   }
 
@@ -62,6 +87,11 @@ extension CacheStore {
     } catch {
       _ = core.queue.perform { writer in writer.abandonShrinking() }
       throw error
+    }
+    // The new size holds; what a device does not hear of now is waste, no error.
+    for first in stride(from: newCount, to: oldCount, by: Int(Self.discardedSlotCount)) {
+      let end = min(oldCount, first + Self.discardedSlotCount)
+      _ = core.queue.perform { writer in writer.discard(first..<end) }
     }
   }
 }

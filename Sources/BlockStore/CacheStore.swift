@@ -13,6 +13,8 @@ internal import Synchronization
 package final class CacheStore: Sendable {
   let core: StoreCore
   private let thread: Thread
+  private let housekeeper: Housekeeper
+  private let housekeeping: Thread
   private let recencyPath: String
   private let ownerLock: Lock<OwnerLock?>
   private let owner: StoreOwner
@@ -39,9 +41,18 @@ package final class CacheStore: Sendable {
     ownerLock = Lock(lock)
     owner = StoreOwner(processID: CurrentProcess.id, since: WallClock.now)
     openReport = opening.report
+    let housekeeper = Housekeeper(core: core, recencyPath: recencyPath)
+    self.housekeeper = housekeeper
+    do throws(SystemError) {
+      housekeeping = try Thread(name: "cullet-keeper") { housekeeper.run() }
+    } catch {
+      throw StoreError(error, path: directory)
+    }
     do throws(SystemError) {
       thread = try Thread(name: "cullet-writer") { writer.run() }
     } catch {
+      housekeeper.stop()
+      housekeeping.join()
       throw StoreError(error, path: directory)
     }
   }
@@ -76,13 +87,27 @@ package final class CacheStore: Sendable {
       thread.join()
       return
     }
+    housekeeper.stop()
+    housekeeping.join()
     _ = core.queue.perform { writer in
       lastJob(writer)
       writer.core.withdraw()
     }
     core.queue.stop()
     thread.join()
+    core.queue.dropWaiting()
     ownerLock.withLock { lock in lock = nil }
+  }
+
+  /// Takes the cache out of service, as an administrator would: what waits is made durable, and from
+  /// then on reads miss and fills are dropped until the cache is opened again.
+  ///
+  /// What is on disk stays there.
+  package func withdraw() {
+    _ = core.queue.perform { writer in
+      _ = writer.commitWaiting()
+      writer.core.withdraw()
+    }
   }
 
   /// Bytes of a whole block, a power of two.
@@ -95,27 +120,39 @@ extension CacheStore {
   ///
   /// With other coherency data or another size than before, the object's blocks are dropped: a new
   /// epoch begins, durably, before this returns. When there is no room for another object, or the
-  /// store has given up, the result is an object that caches nothing. Throws `.badConfiguration`
-  /// for an empty or overlong key, `.closed` after ``close()``.
+  /// store has given up, the result is an object that caches nothing. The object is in the default
+  /// volume; ``Volume`` has the others. Keys are of any bytes and any length. Throws
+  /// `.badConfiguration` for an empty key or overlong coherency data, `.closed` after ``close()``.
   package func bind(
     key: [UInt8], coherency: [UInt8], byteCount: UInt64
   ) throws(StoreError) -> StoredObject {
-    guard (1...ObjectRecord.keyByteCountMax).contains(key.count),
-      coherency.count <= ObjectRecord.coherencyByteCountMax
-    else {
+    try bind(
+      key: key, in: ObjectName.defaultVolume, coherency: coherency, byteCount: byteCount)
+  }
+
+  /// Binds an object of a volume; nil for one that the cache has no room for.
+  func bind(
+    key: [UInt8], in volume: UInt32?, coherency: [UInt8], byteCount: UInt64
+  ) throws(StoreError) -> StoredObject {
+    guard !key.isEmpty, coherency.count <= ObjectRecord.coherencyByteCountMax else {
       throw StoreError(
         .badConfiguration, path: core.directory,
-        message: "an object's name must have 1 to \(ObjectRecord.keyByteCountMax) bytes, its "
-          + "coherency data up to \(ObjectRecord.coherencyByteCountMax)")
+        message: "an object's name must have 1 byte or more, its coherency data up to "
+          + "\(ObjectRecord.coherencyByteCountMax)")
     }
     guard !core.isClosing.load(ordering: .relaxed) else { throw closedError() }
-    let known = core.objects.bind(key: key) { incarnation in
+    guard let volume else {
+      return StoredObject(store: self, core: core, incarnation: nil, byteCount: byteCount)
+    }
+    let name = ObjectName(key: key, volume: volume)
+    let known = core.objects.bind(name) { incarnation in
       incarnation.coherency == coherency && incarnation.byteCount == byteCount
+        && !incarnation.hasLostFill.load(ordering: .relaxed)
     }
     let incarnation =
       known
       ?? core.queue.perform { writer in
-        writer.bind(key: key, coherency: coherency, byteCount: byteCount)
+        writer.bind(name, coherency: coherency, byteCount: byteCount)
       } ?? nil
     incarnation?.noteUse(at: StoreCore.now)
     return StoredObject(
@@ -124,12 +161,34 @@ extension CacheStore {
 
   /// What is known of an object, whether or not its origin can be reached.
   package func find(key: [UInt8]) -> ObjectDescription? {
-    core.objects.current(key: key).map(describe)
+    core.objects.current(Self.defaultName(key)).map(describe)
   }
 
-  /// All objects, ordered by the bytes of their keys.
+  /// All objects, ordered by volume and the bytes of their keys.
   package func objects() -> [ObjectDescription] {
-    core.objects.all().map(describe)
+    objects { _ in true }
+  }
+
+  /// All objects with their ``ObjectDescription/standing``; those come first whose blocks go first,
+  /// and last those of which none can go.
+  package func objectsInCullOrder() -> [ObjectDescription] {
+    let standings = core.queue.perform { writer in writer.cullStandings() } ?? [:]
+    let described = core.objects.all().map { object in
+      var description = describe(object)
+      description.standing = standings[object.handle] ?? CullStanding()
+      return description
+    }
+    return described.sorted { one, other in
+      one.standing?.blocksAhead ?? .max < other.standing?.blocksAhead ?? .max
+    }
+  }
+
+  func objects(where isWanted: (Incarnation) -> Bool) -> [ObjectDescription] {
+    core.objects.all().filter(isWanted).map(describe)
+  }
+
+  static func defaultName(_ key: [UInt8]) -> ObjectName {
+    ObjectName(key: key, volume: ObjectName.defaultVolume)
   }
 
   private func describe(_ object: Incarnation) -> ObjectDescription {
@@ -144,7 +203,8 @@ extension CacheStore {
       cachedByteCount -= min(cachedByteCount, UInt64(blockByteCount - lastByteCount))
     }
     return ObjectDescription(
-      key: object.key, coherency: object.coherency, byteCount: object.byteCount,
+      key: object.name.key, volumeKey: core.objects.volumeKey(id: object.name.volume),
+      coherency: object.coherency, byteCount: object.byteCount,
       cachedByteCount: cachedByteCount, blockCount: blockCount,
       pinnedBlockCount: object.pins.clamped(to: core.geometry.blockCount(of: object.byteCount))
         .reduce(0) { $0 + $1.count },
@@ -155,7 +215,7 @@ extension CacheStore {
   /// Forgets an object and its blocks, durably; false when there is none, or the index refused.
   package func remove(key: [UInt8]) -> Bool {
     core.queue.perform { writer in
-      guard let object = writer.core.objects.current(key: key) else { return false }
+      guard let object = writer.core.objects.current(Self.defaultName(key)) else { return false }
       return writer.remove([object])
     } ?? false
   }
@@ -163,7 +223,7 @@ extension CacheStore {
   /// Drops an object's blocks, durably, and keeps the object; false as for ``remove(key:)``.
   package func invalidate(key: [UInt8]) -> Bool {
     core.queue.perform { writer in
-      guard let object = writer.core.objects.current(key: key) else { return false }
+      guard let object = writer.core.objects.current(Self.defaultName(key)) else { return false }
       return writer.renew(
         object, coherency: object.coherency, byteCount: object.byteCount) != nil
     } ?? false
@@ -189,7 +249,9 @@ extension CacheStore {
   private func changePins(
     of key: [UInt8], _ change: @escaping @Sendable (PinnedBlocks) -> PinnedBlocks
   ) throws(StoreError) -> PinReport {
-    let outcome = core.queue.perform { writer in writer.changePins(of: key, change) }
+    let outcome = core.queue.perform { writer in
+      writer.changePins(of: Self.defaultName(key), change)
+    }
     switch outcome {
     case .done(let report): return report
     case .unknownObject:
@@ -250,18 +312,40 @@ extension CacheStore {
   /// Blocks that fail are given up in any case; `repair` also mends the index and returns bad slots
   /// to use.
   package func verify(repair: Bool) -> VerifyReport {
-    let blocks = core.queue.perform { writer in writer.blocksToVerify() } ?? []
-    defer {
-      for (incarnation, _) in blocks {
-        incarnation.bindCount.wrappingSubtract(1, ordering: .releasing)
+    var report = VerifyReport()
+    var buffer = AlignedBuffer(byteCount: blockByteCount)
+    var next: UInt32 = 0
+    while next < core.geometry.slotCount {
+      let slots = next..<UInt32(core.geometry.slotCount)
+      guard let group = core.queue.perform({ writer in writer.liveBlocks(in: slots) }) else {
+        return report
       }
+      for block in group.blocks {
+        guard let isRight = core.check(block, using: &buffer) else { continue }
+        report.checkedBlockCount += 1
+        if !isRight { report.failedBlockCount += 1 }
+      }
+      next = group.next
     }
-    var report = Verifier(core: core).checkBlocks(blocks)
     if let index = core.queue.perform({ writer in writer.checkIndex(repair: repair) }) {
       report.indexFaults = index.indexFaults
       report.repairedCount = index.repairedCount
     }
     return report
+  }
+
+  /// Has the cache read back in the background, `byteRate` bytes a second and once a day; 0 for
+  /// not at all, as it is after opening.
+  package func setScrubRate(_ byteRate: UInt64) {
+    housekeeper.setScrubRate(byteRate)
+  }
+
+  /// Saves the order of use for the next opening, as happens every five minutes; nothing when it
+  /// has not changed.
+  ///
+  /// A hint that may be lost: failures are not reported.
+  package func saveRecency() {
+    housekeeper.saveRecency()
   }
 
   /// Sets the water marks, durably.
@@ -284,6 +368,7 @@ extension CacheStore {
   /// The store's state, at a moment between two batches.
   package func status() -> StoreStatus {
     var status = core.queue.perform { writer in writer.status() } ?? core.status()
+    status.scrub = housekeeper.scrubStatus
     status.owner = core.isClosing.load(ordering: .relaxed) ? nil : owner
     return status
   }

@@ -43,6 +43,20 @@ extension CommitWriter {
     header.flags = .clean
     header.sequenceFloor = numbers.lastSequence
     header.serial += 1
+    // A hint, and "clean" only spares the next opening some doubt: neither is worth an error.
+    if let recency = changedRecency() { _ = try? RecencyFile.write(recency, to: path) }
+    _ = try? core.file.write(header)
+  }
+
+  /// The order of use, to be saved; nil when neither it nor the superblock has changed since this
+  /// was called last.
+  ///
+  /// O(slots in use), from memory.
+  func changedRecency() -> RecencyFile? {
+    noteUses()
+    let state = RecencyState(changeCount: recency.changeCount, serial: header.serial)
+    guard state != savedRecency else { return nil }
+    savedRecency = state
     var entries: [RecencyFile.Entry] = []
     entries.reserveCapacity(recency.count)
     recency.walkAll { slot in
@@ -51,9 +65,8 @@ extension CommitWriter {
           slot: slot, isProtected: recency.segment(of: slot) != .probation,
           lastUse: core.table.status(of: slot).lastUse))
     }
-    // A hint, and "clean" only spares the next opening some doubt: neither is worth an error.
-    _ = try? RecencyFile.write(entries, to: path, serial: header.serial)
-    _ = try? core.file.write(header)
+    return RecencyFile(
+      serial: header.serial, lastSequence: numbers.lastSequence, entries: entries)
   }
 
   /// Tells the index when objects were last used.

@@ -25,15 +25,26 @@ final class CommitWriter: @unchecked Sendable {
   var free: FreeSlots
   var recency: RecencyList
   var marks: SlotMarks
+  /// What the recency file has, or will in a moment; nil before the first saving.
+  var savedRecency: RecencyState?
   /// Cleared on disk, but held by a reader when that happened.
   var lingering: [UInt32] = []
   var badSlots: Set<UInt32> = []
+  /// Objects whose volume is gone, and whose records are still to be removed.
+  var orphans: [UInt64] = []
   /// Slots from here on are not handed out: their number, or fewer while the cache shrinks.
   var slotCeiling: UInt32
   #if CULLET_MUTANTS
   /// Slots that were freed before their records were cleared.
   var mutantClears: Set<UInt32> = []
   #endif
+
+  /// What tells one state of the recency list from another.
+  struct RecencyState: Equatable {
+    var changeCount: UInt64
+    /// Of the superblock, which the file has to match.
+    var serial: UInt64
+  }
 
   init(
     core: StoreCore, index: BlockIndex, header: StoreHeader, numbers: BlockIndex.Counters,
@@ -69,6 +80,7 @@ final class CommitWriter: @unchecked Sendable {
     noteUses()
     clearFailedSlots()
     freeLingeringSlots()
+    removeOrphans()
     if core.objects.hasDeadSlots { reapDeadSlots() }
     core.objects.recycleHandles()
     if free.count < marks.cull { cull(untilFree: marks.run) }
@@ -174,8 +186,16 @@ extension CommitWriter {
     var latest: [PendingBlock] = []
     for block in batch.reversed() {
       let key = UInt64(block.incarnation.handle) << 32 | UInt64(block.block)
-      guard block.incarnation.isCurrent.load(ordering: .acquiring), seen.insert(key).inserted
+      let incarnation = block.incarnation
+      // After the object was resized, the block may end elsewhere.
+      guard incarnation.isCurrent.load(ordering: .acquiring),
+        core.geometry.validByteCount(ofBlock: block.block, in: incarnation.byteCount)
+          == block.validByteCount
       else { continue }
+      guard seen.insert(key).inserted else {
+        block.isOvertaken.store(true, ordering: .relaxed)
+        continue
+      }
       latest.append(block)
     }
     return latest.reversed()
@@ -257,6 +277,7 @@ extension CommitWriter {
       let publication = core.table.publish(
         slot, handle: incarnation.handle, block: block.block, checksum: block.checksum,
         lastUse: now)
+      if publication != .refused { block.isDurable.store(true, ordering: .relaxed) }
       switch publication {
       case .added:
         incarnation.slotCount.wrappingAdd(1, ordering: .relaxed)

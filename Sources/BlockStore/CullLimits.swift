@@ -6,11 +6,17 @@ internal import Bytes
 /// The b-marks look at slots, the f-marks at object records and at the pages of the index.
 /// Invariant: 0 ≤ stop < cull < run < 100, for both.
 package struct CullLimits: Hashable, Sendable {
+  /// Percent of free slots up to which culling goes on.
   package let brun: Int
+  /// Percent of free slots below which culling starts.
   package let bcull: Int
+  /// Percent of free slots below which nothing new is taken in.
   package let bstop: Int
+  /// Percent of free object records up to which culling goes on.
   package let frun: Int
+  /// Percent of free object records below which culling starts.
   package let fcull: Int
+  /// Percent of free object records below which no new object is taken in.
   package let fstop: Int
 
   /// 7, 5 and 1 percent, as cachefilesd has it.

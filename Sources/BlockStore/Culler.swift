@@ -76,7 +76,7 @@ extension CommitWriter {
   }
 
   /// Puts slots back into the table that could not be cleared in the index.
-  private func restore(_ slots: [UInt32]) {
+  func restore(_ slots: [UInt32]) {
     for slot in slots {
       let (handle, block) = core.table.key(of: slot)
       let publication = core.table.publish(
@@ -125,7 +125,8 @@ extension CommitWriter {
     var wanted = wantedCount(for: request)
     var handle: UInt32?
     if let key = request.key {
-      guard let incarnation = core.objects.current(key: key) else { return [] }
+      let name = ObjectName(key: key, volume: ObjectName.defaultVolume)
+      guard let incarnation = core.objects.current(name) else { return [] }
       handle = incarnation.handle
     }
     let now = StoreCore.now

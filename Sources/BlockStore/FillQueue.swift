@@ -11,14 +11,31 @@ final class PendingBlock: Sendable {
   let buffer: FrozenBuffer
   let validByteCount: Int
   let checksum: UInt64
+  /// Set by the writer when the index names the block, durably.
+  let isDurable = Atomic<Bool>(false)
+  /// Set by the writer when a later fill of the same block took this one's place.
+  let isOvertaken = Atomic<Bool>(false)
+  /// Told whether the block became durable, when that is known.
+  private let onSettled: (@Sendable (Bool) -> Void)?
 
-  init(incarnation: Incarnation, block: UInt32, copying bytes: RawSpan, slotByteCount: Int) {
+  init(
+    incarnation: Incarnation, block: UInt32, copying bytes: RawSpan, slotByteCount: Int,
+    onSettled: (@Sendable (Bool) -> Void)? = nil
+  ) {
+    self.onSettled = onSettled
     self.incarnation = incarnation
     self.block = block
     buffer = FrozenBuffer(copying: bytes, paddedTo: slotByteCount)
     validByteCount = bytes.byteCount
     // Here rather than on the writer thread: fillers are many.
     checksum = incarnation.identity.checksum(ofBlock: block, bytes)
+  }
+
+  /// Tells whoever waits what became of the block, once.
+  func settle() {
+    let isDurable = isDurable.load(ordering: .relaxed)
+    if !isDurable, !isOvertaken.load(ordering: .relaxed) { incarnation.noteLostFill() }
+    onSettled?(isDurable)
   }
 }
 
@@ -206,11 +223,21 @@ extension FillQueue {
     }
   }
 
+  /// Drops what waits, when no batch comes any more.
+  func dropWaiting() {
+    let rest = state.withLock { state in
+      defer { state.waiting.removeAll() }
+      return state.waiting
+    }
+    finish(rest)
+  }
+
   /// How many blocks wait.
   var waitingCount: Int { state.withLock { state in state.waiting.count } }
 
   /// Forgets blocks that are on disk and in the table now, or that could not be written.
   func finish(_ batch: [PendingBlock]) {
+    for block in batch { block.settle() }
     state.withLock { state in
       for block in batch {
         let key = Key(handle: block.incarnation.handle, block: block.block)

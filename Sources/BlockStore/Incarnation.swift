@@ -10,9 +10,7 @@ final class Incarnation: Sendable {
   let objectID: UInt64
   let epoch: UInt32
   let handle: UInt32
-  let key: [UInt8]
-  let coherency: [UInt8]
-  let byteCount: UInt64
+  let name: ObjectName
   let identity: BlockIdentity
   /// False once the object has been invalidated or removed.
   let isCurrent = Atomic<Bool>(true)
@@ -26,16 +24,29 @@ final class Incarnation: Sendable {
   let pendingCount = Atomic<Int>(0)
   /// ``StoredObject``s that are this incarnation; raised under the lock of ``ObjectTable``.
   let bindCount = Atomic<Int>(0)
-  /// Set by the writer thread.
-  private let pinned = Lock(PinnedBlocks(ranges: []))
+  /// Whether the index says that somebody changes the blocks; set by the writer thread.
+  let isDirty = Atomic<Bool>(false)
+  /// Set when a block of a dirty object could not be taken in: what the cache has instead is of
+  /// before the change, so that nothing of the object is to be read until it has a new epoch.
+  let hasLostFill = Atomic<Bool>(false)
+  private let size: Atomic<UInt64>
+  private let details: Lock<Details>
+
+  /// What the writer thread changes.
+  private struct Details {
+    var coherency: [UInt8]
+    var pins = PinnedBlocks(ranges: [])
+    /// Calls of ``StoredObject/use(willModify:)`` that have not been answered by an unuse.
+    var useCount = 0
+  }
 
   init(objectID: UInt64, handle: UInt32, record: ObjectRecord) {
     self.objectID = objectID
     epoch = record.epoch
     self.handle = handle
-    key = record.key
-    coherency = record.coherency
-    byteCount = record.byteCount
+    name = record.name
+    size = Atomic(record.byteCount)
+    details = Lock(Details(coherency: record.coherency))
     identity = BlockIdentity(object: objectID, epoch: record.epoch)
     let use = UInt32(clamping: record.lastUse)
     lastUse = Atomic(use)
@@ -44,15 +55,43 @@ final class Incarnation: Sendable {
 
   /// The blocks that culling leaves.
   var pins: PinnedBlocks {
-    get { pinned.withLock { $0 } }
-    set { pinned.withLock { $0 = newValue } }
+    get { details.withLock { $0.pins } }
+    set { details.withLock { $0.pins = newValue } }
+  }
+
+  var coherency: [UInt8] {
+    get { details.withLock { $0.coherency } }
+    set { details.withLock { $0.coherency = newValue } }
+  }
+
+  var useCount: Int {
+    get { details.withLock { $0.useCount } }
+    set { details.withLock { $0.useCount = newValue } }
+  }
+
+  /// The object's size, changed by the writer thread when no block is in the table that it concerns.
+  var byteCount: UInt64 {
+    get { size.load(ordering: .acquiring) }
+    set { size.store(newValue, ordering: .releasing) }
+  }
+
+  /// Whether blocks may be read and filled.
+  var isUsable: Bool {
+    isCurrent.load(ordering: .acquiring) && !hasLostFill.load(ordering: .relaxed)
+  }
+
+  /// Notes that a fill did not get through.
+  func noteLostFill() {
+    if isDirty.load(ordering: .relaxed) { hasLostFill.store(true, ordering: .relaxed) }
   }
 
   /// The object's record as of now.
   var record: ObjectRecord {
-    ObjectRecord(
-      epoch: epoch, byteCount: byteCount, lastUse: UInt64(lastUse.load(ordering: .relaxed)),
-      key: key, coherency: coherency)
+    var record = ObjectRecord(
+      name: name, epoch: epoch, byteCount: byteCount,
+      lastUse: UInt64(lastUse.load(ordering: .relaxed)), coherency: coherency)
+    record.isDirty = isDirty.load(ordering: .relaxed)
+    return record
   }
 
   /// Notes a use at `now`, seconds since 1970.

@@ -10,7 +10,9 @@ package struct IndexHelper: Hashable, Sendable {
   /// A slot's share of the index is read in less on any disk.
   private static let patienceNanosecondsPerSlot: UInt64 = 20_000
 
+  /// The path of an executable.
   package var program: String
+  /// What comes before the arguments that say which index to look at.
   package var arguments: [String]
 
   /// `program` is searched for in PATH unless it holds a slash.

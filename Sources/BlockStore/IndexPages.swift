@@ -3,6 +3,7 @@ internal import Linux
 
 /// Why an index on disk is not believed.
 package struct IndexFault: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What is wrong, and where: for the log.
   package let description: String
 
   init(_ description: String) {

@@ -5,11 +5,13 @@ internal import Synchronization
 extension CommitWriter {
   /// The current incarnation of an object with this coherency and size, bound once more; nil when
   /// there is no room for it, or the store has given up.
-  func bind(key: [UInt8], coherency: [UInt8], byteCount: UInt64) -> Incarnation? {
+  func bind(_ name: ObjectName, coherency: [UInt8], byteCount: UInt64) -> Incarnation? {
     guard index != nil else { return nil }
     let now = UInt64(StoreCore.now)
-    if let existing = core.objects.current(key: key) {
-      if existing.coherency == coherency, existing.byteCount == byteCount {
+    if let existing = core.objects.current(name) {
+      if existing.coherency == coherency, existing.byteCount == byteCount,
+        !existing.hasLostFill.load(ordering: .relaxed)
+      {
         core.objects.bind(existing)
         return existing
       }
@@ -19,14 +21,10 @@ extension CommitWriter {
       core.objects.bind(changed)
       return changed
     }
-    makeRoomForObject()
-    let spare = core.geometry.objectCountMax - core.objects.count
-    guard spare > core.geometry.objectCountMax * header.limits.fstop / 100, index != nil else {
-      return nil
-    }
+    guard core.objects.hasVolume(id: name.volume), hasRoomForRecord() else { return nil }
     numbers.lastObjectID += 1
     let record = ObjectRecord(
-      epoch: 1, byteCount: byteCount, lastUse: now, key: key, coherency: coherency)
+      name: name, epoch: 1, byteCount: byteCount, lastUse: now, coherency: coherency)
     var changes = BlockIndex.Changes()
     changes.objects.append((numbers.lastObjectID, record))
     guard commit(changes) == nil else { return nil }
@@ -44,6 +42,7 @@ extension CommitWriter {
     var record = existing.record
     record.coherency = coherency
     record.byteCount = byteCount
+    record.isDirty = false  // with the blocks goes what was not whole
     var id = existing.objectID
     var changes = BlockIndex.Changes()
     // Which blocks a file lies in, only the version says; "all of it" needs no version.
@@ -79,13 +78,22 @@ extension CommitWriter {
     return error == nil
   }
 
-  /// Removes objects that nobody has bound, emptiest and coldest first, when records run short.
-  private func makeRoomForObject() {
+  /// Whether the index may have another object or volume; makes room when records run short.
+  func hasRoomForRecord() -> Bool {
+    makeRoomForRecord()
+    let spare = core.geometry.objectCountMax - core.objects.recordCount
+    return spare > core.geometry.objectCountMax * header.limits.fstop / 100 && index != nil
+  }
+
+  /// Removes objects that nobody has bound, emptiest and coldest first, when records run short, and
+  /// volumes that nobody has acquired and that have no objects.
+  private func makeRoomForRecord() {
     let countMax = core.geometry.objectCountMax
     let cull = (countMax * header.limits.fcull).dividedRoundingUp(by: 100)
-    let isShort = countMax - core.objects.count <= cull
+    let isShort = countMax - core.objects.recordCount <= cull
     guard isShort || index?.isNearlyFull ?? false else { return }
     let run = (countMax * header.limits.frun).dividedRoundingUp(by: 100)
+    removeIdleVolumes()
     let victims = core.objects.all()
       .filter { $0.bindCount.load(ordering: .acquiring) == 0 && $0.pins.isEmpty }
       .sorted { left, right in
@@ -96,7 +104,7 @@ extension CommitWriter {
       }
     var next = 0
     while next < victims.count, index != nil,
-      countMax - core.objects.count <= run || index?.isNearlyFull ?? false
+      countMax - core.objects.recordCount <= run || index?.isNearlyFull ?? false
     {
       let end = min(victims.count, next + 64)
       guard remove(victims[next..<end]) else { return }

@@ -6,7 +6,10 @@ internal import Synchronization
 /// Any thread may look things up; only the writer thread adds and retires.
 final class ObjectTable: Sendable {
   private struct State {
-    var current: [[UInt8]: Incarnation] = [:]
+    var current: [ObjectName: Incarnation] = [:]
+    /// By key; those that are not the default one.
+    var volumes: [[UInt8]: VolumeEntry] = [:]
+    var volumesByID: [UInt32: VolumeEntry] = [:]
     var byHandle: [Incarnation?] = []
     var freeHandles: [UInt32] = []
     /// No longer current, but with a handle that something may still refer to.
@@ -17,8 +20,13 @@ final class ObjectTable: Sendable {
 
   var count: Int { state.withLock { state in state.current.count } }
 
-  func current(key: [UInt8]) -> Incarnation? {
-    state.withLock { state in state.current[key] }
+  /// Records that the index has of objects and volumes.
+  var recordCount: Int {
+    state.withLock { state in state.current.count + state.volumes.count }
+  }
+
+  func current(_ name: ObjectName) -> Incarnation? {
+    state.withLock { state in state.current[name] }
   }
 
   func incarnation(handle: UInt32) -> Incarnation? {
@@ -27,10 +35,10 @@ final class ObjectTable: Sendable {
     }
   }
 
-  /// Every object, in the order of their keys' bytes.
+  /// Every object, by volume and key.
   func all() -> [Incarnation] {
     let all = state.withLock { state in Array(state.current.values) }
-    return all.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+    return all.sorted { $0.name < $1.name }
   }
 
   /// Every incarnation that has a handle, retired ones as well.
@@ -38,10 +46,10 @@ final class ObjectTable: Sendable {
     state.withLock { state in state.byHandle }
   }
 
-  /// The current incarnation of `key`, bound once more, if `condition` holds for it.
-  func bind(key: [UInt8], where condition: (Incarnation) -> Bool) -> Incarnation? {
+  /// The current incarnation of `name`, bound once more, if `condition` holds for it.
+  func bind(_ name: ObjectName, where condition: (Incarnation) -> Bool) -> Incarnation? {
     state.withLock { state in
-      guard let found = state.current[key], condition(found) else { return nil }
+      guard let found = state.current[name], condition(found) else { return nil }
       found.bindCount.wrappingAdd(1, ordering: .relaxed)
       return found
     }
@@ -62,7 +70,7 @@ final class ObjectTable: Sendable {
       let made = Incarnation(objectID: objectID, handle: handle, record: record)
       if Int(handle) == state.byHandle.count { state.byHandle.append(nil) }
       state.byHandle[Int(handle)] = made
-      if let old = state.current.updateValue(made, forKey: record.key) {
+      if let old = state.current.updateValue(made, forKey: record.name) {
         old.isCurrent.store(false, ordering: .releasing)
         state.retired.append(old)
       }
@@ -73,8 +81,8 @@ final class ObjectTable: Sendable {
   /// Removes an object; its incarnation is retired.
   func remove(_ incarnation: Incarnation) {
     state.withLock { state in
-      guard state.current[incarnation.key] === incarnation else { return }
-      state.current[incarnation.key] = nil
+      guard state.current[incarnation.name] === incarnation else { return }
+      state.current[incarnation.name] = nil
       incarnation.isCurrent.store(false, ordering: .releasing)
       state.retired.append(incarnation)
     }
@@ -105,6 +113,53 @@ final class ObjectTable: Sendable {
         }
       }
       state.retired = kept
+    }
+  }
+}
+
+// Volumes.
+extension ObjectTable {
+  func volume(key: [UInt8]) -> VolumeEntry? {
+    state.withLock { state in state.volumes[key] }
+  }
+
+  /// The key of volume `id`; empty for the default volume, and for one that is gone.
+  func volumeKey(id: UInt32) -> [UInt8] {
+    state.withLock { state in state.volumesByID[id]?.key ?? [] }
+  }
+
+  /// Whether there is such a volume; the default one is always there.
+  func hasVolume(id: UInt32) -> Bool {
+    id == ObjectName.defaultVolume
+      || state.withLock { state in state.volumesByID[id] != nil }
+  }
+
+  /// Every volume but the default one.
+  func allVolumes() -> [VolumeEntry] {
+    state.withLock { state in Array(state.volumes.values) }
+  }
+
+  /// Makes `volume` the one that is called by its key.
+  func insert(_ volume: VolumeEntry) {
+    state.withLock { state in
+      state.volumes[volume.key] = volume
+      state.volumesByID[volume.id] = volume
+    }
+  }
+
+  /// Removes a volume and retires its objects; returns their identities.
+  func remove(_ volume: VolumeEntry) -> [UInt64] {
+    state.withLock { state in
+      volume.isCurrent.store(false, ordering: .releasing)
+      if state.volumes[volume.key] === volume { state.volumes[volume.key] = nil }
+      state.volumesByID[volume.id] = nil
+      let objects = state.current.values.filter { $0.name.volume == volume.id }
+      for object in objects {
+        state.current[object.name] = nil
+        object.isCurrent.store(false, ordering: .releasing)
+        state.retired.append(object)
+      }
+      return objects.map(\.objectID)
     }
   }
 }

@@ -17,9 +17,9 @@ extension CommitWriter {
   /// Blocks count against the limit whether they are cached or not, so that what is pinned always
   /// has room. O(blocks pinned before and after).
   func changePins(
-    of key: [UInt8], _ change: (PinnedBlocks) -> PinnedBlocks
+    of name: ObjectName, _ change: (PinnedBlocks) -> PinnedBlocks
   ) -> PinOutcome {
-    guard index != nil, let object = core.objects.current(key: key) else { return .unknownObject }
+    guard index != nil, let object = core.objects.current(name) else { return .unknownObject }
     let old = object.pins
     let new = change(old)
     let allowed = Self.pinnedCountMax(of: core.geometry.slotCount)

@@ -31,6 +31,9 @@ struct RecencyList {
     protectedCountMax = Self.protectedCountMax(of: slotCount)
   }
 
+  /// Another one after every change of the list.
+  private(set) var changeCount: UInt64 = 0
+
   /// Slots in the list.
   var count: Int { chains[0].count + chains[1].count + chains[2].count }
 
@@ -70,6 +73,7 @@ struct RecencyList {
   }
 
   mutating func remove(_ slot: UInt32) {
+    changeCount &+= 1
     let segment = segment(of: slot)
     let previous = hotter(than: slot)
     let next = table.next(of: slot)
@@ -126,6 +130,7 @@ struct RecencyList {
   }
 
   private mutating func push(_ slot: UInt32, onto segment: Segment) {
+    changeCount &+= 1
     let hottest = chains[segment.rawValue].hottest
     link(slot, behind: Self.end, in: segment)
     table.setNext(hottest, of: slot)

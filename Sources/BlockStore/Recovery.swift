@@ -31,8 +31,8 @@ struct Recovery {
   /// Enough to keep the memory busy, few enough to stay in the nearest cache.
   private static let groupCount = 64
 
-  /// `hints` are from the last closing, coldest first.
-  func run(hints: [RecencyFile.Entry]) throws(LMDBError) -> Outcome {
+  /// `hints` say in which order the blocks were used.
+  func run(hints: RecencyFile?) throws(LMDBError) -> Outcome {
     let slotCount = core.geometry.slotCount
     var numbers = try index.counters()
     var dropped = BlockIndex.Changes()
@@ -102,9 +102,22 @@ struct Recovery {
     var incarnations: [UInt64: Incarnation] = [:]
     var damaged: [UInt64] = []
     var lastID = numbers.lastObjectID
+    var volumes: Set<UInt32> = [ObjectName.defaultVolume]
+    // A volume's identity is lower than those of its objects: they come after it.
     try index.scanObjects { id, record in
       lastID = max(lastID, id)
-      guard let record, core.objects.current(key: record.key) == nil else {
+      if let record, record.isVolume, let volume = VolumeEntry(id: id, record: record),
+        core.objects.volume(key: volume.key) == nil
+      {
+        volumes.insert(volume.id)
+        core.objects.insert(volume)
+        return
+      }
+      // A dirty object was being changed when its owner died; one without a volume was dropped
+      // with it.
+      guard let record, !record.isVolume, !record.isDirty, volumes.contains(record.name.volume),
+        core.objects.current(record.name) == nil
+      else {
         damaged.append(id)
         return
       }
@@ -146,21 +159,28 @@ struct Recovery {
     }
   }
 
-  /// The live slots as the hints have them, and what they do not know, by age, as colder.
-  private func order(_ sequences: [UInt64], _ hints: [RecencyFile.Entry]) -> RecencyList {
+  /// The live slots as the hints have them; what the hints do not know is ordered by age, what came
+  /// before them as colder, what came since as hotter.
+  ///
+  /// A slot that was written since holds another block than the one that the hint is about.
+  private func order(_ sequences: [UInt64], _ hints: RecencyFile?) -> RecencyList {
     var recency = RecencyList(table: core.table, slotCount: sequences.count)
+    let lastSequence = hints?.lastSequence ?? UInt64.max
     var isHinted = [Bool](repeating: false, count: sequences.count)
     var usable: [RecencyFile.Entry] = []
-    usable.reserveCapacity(hints.count)
-    for entry in hints {
+    usable.reserveCapacity(hints?.entries.count ?? 0)
+    for entry in hints?.entries ?? [] {
       let slot = Int(entry.slot)
-      guard slot < sequences.count, sequences[slot] > 0, !isHinted[slot] else { continue }
+      guard slot < sequences.count, sequences[slot] > 0, sequences[slot] <= lastSequence,
+        !isHinted[slot]
+      else { continue }
       isHinted[slot] = true
       usable.append(entry)
     }
-    for slot in slots(by: sequences, where: { !isHinted[$0] }) {
-      recency.insert(slot, in: core.isPinned(slot) ? .pinned : .probation)
+    func insert(_ slots: [UInt32]) {
+      for slot in slots { recency.insert(slot, in: core.isPinned(slot) ? .pinned : .probation) }
     }
+    insert(slots(by: sequences) { !isHinted[$0] && sequences[$0] <= lastSequence })
     for (position, entry) in usable.enumerated() {
       let ahead = position + Self.groupCount
       if ahead < usable.count { core.table.prefetch(usable[ahead].slot) }
@@ -168,6 +188,7 @@ struct Recovery {
       recency.insert(entry.slot, in: core.isPinned(entry.slot) ? .pinned : segment)
       core.table.setLastUse(entry.lastUse, of: entry.slot)
     }
+    insert(slots(by: sequences) { sequences[$0] > lastSequence })
     return recency
   }
 

@@ -12,17 +12,45 @@ extension CommitWriter {
   /// Records that one transaction removes: a few milliseconds.
   private static let removalCountMax: UInt32 = 4096
 
-  /// Adds slots; says why when it cannot, with the old size still in force.
-  func grow(to geometry: Geometry) -> StoreError? {
+  /// Begins to grow: takes the space that the cache was made to take; says why when it cannot.
+  ///
+  /// Returns where zeros are to be written now, by ``writeZeros(at:byteCount:)``, none mostly.
+  func beginGrowing(to geometry: Geometry) throws(StoreError) -> Range<UInt64> {
+    let old = header.geometry
+    try core.file.checkRoom(
+      for: geometry, header.preallocation,
+      indexByteCount: UInt64(
+        geometry.indexByteCount - min(geometry.indexByteCount, old.indexByteCount)))
+    do throws(SystemError) {
+      try core.file.grow(from: old.dataFileByteCount, to: geometry, header.preallocation)
+    } catch {
+      throw StoreError(error, path: core.file.path)
+    }
+    let end = geometry.dataFileByteCount
+    return (header.preallocation == .write ? old.dataFileByteCount : end)..<end
+  }
+
+  /// Writes zeros to a part of the file that is to become slots; says why when it cannot.
+  func writeZeros(at offset: UInt64, byteCount: UInt64) -> StoreError? {
+    do throws(SystemError) {
+      try core.file.writeZeros(at: offset, byteCount: byteCount)
+      return nil
+    } catch {
+      return StoreError(error, path: core.file.path)
+    }
+  }
+
+  /// Adds slots, for which there is space; says why when it cannot, with the old size still in force.
+  func finishGrowing(to geometry: Geometry) -> StoreError? {
+    guard let index else { return withdrawnError() }
     guard core.table.resize(to: geometry.slotCount) else {
       return StoreError(
         .noSpace, path: core.directory,
         message: "\(core.directory): no memory for a cache of \(geometry.slotCount) blocks")
     }
     do throws(SystemError) {
-      try core.file.setSlotCount(geometry)
       try core.file.sync()
-      try index?.grow(to: geometry, in: core.indexPath)
+      try index.grow(to: geometry, in: core.indexPath)
       try adopt(geometry)
     } catch {
       return StoreError(error, path: core.file.path)
@@ -30,10 +58,17 @@ extension CommitWriter {
     return nil
   }
 
+  /// Gives up growing: what was added to the file goes again.
+  func abandonGrowing() {
+    // What is left of the file is waste, no error.
+    _ = try? core.file.cut(to: header.geometry)
+  }
+
   /// Begins to shrink: no slot from `slotCount` on is handed out any more.
   ///
   /// Says why when it cannot.
   func beginShrinking(to slotCount: Int) -> StoreError? {
+    guard index != nil else { return withdrawnError() }
     let pinnedCount = pinnedTotal()
     guard pinnedCount <= Self.pinnedCountMax(of: slotCount) else {
       return StoreError(
@@ -53,7 +88,7 @@ extension CommitWriter {
   /// A pinned block moves to another slot, and so does any other while that costs nobody his place.
   /// What a reader holds is left for the next round.
   ///
-  /// An error says that pinned blocks cannot be moved.
+  /// An error says that pinned blocks cannot be moved, or that the store has given up.
   func emptySlots(from next: inout UInt32) -> (isEmpty: Bool, error: StoreError?) {
     let end = UInt32(core.geometry.slotCount)
     var victims: [UInt32] = []
@@ -78,8 +113,12 @@ extension CommitWriter {
     }
     let error = relocate(moving)
     if error != nil { victims += moving.filter { !core.isPinned($0) } }
+    // Making room for those that moved may have culled some of these already.
+    victims.removeAll { core.table.status(of: $0).state != .live }
     core.counters.culledBlocks.count(evict(victims))
     next = slot == end ? slotCeiling : slot
+    // Nothing would ever be emptied.
+    guard index != nil else { return (false, withdrawnError()) }
     let isStuck = error != nil && moving.contains { core.isPinned($0) }
     return (isEmpty && slot == end, isStuck ? error : nil)
   }
@@ -89,9 +128,10 @@ extension CommitWriter {
   ///
   /// They say "free" by now, so nothing is lost when the shrinking ends here.
   func removeRecords(before end: inout UInt32) -> StoreError? {
+    guard let index else { return withdrawnError() }
     let first = end - min(end - slotCeiling, Self.removalCountMax)
     do throws(LMDBError) {
-      try index?.removeSlots(first..<end)
+      try index.removeSlots(first..<end)
     } catch {
       giveUp()
       return StoreError(.io, path: core.directory, message: "\(core.directory)/index: \(error)")
@@ -102,6 +142,7 @@ extension CommitWriter {
 
   /// Ends a shrinking, when every slot beyond the new end is empty.
   func finishShrinking(to geometry: Geometry) -> StoreError? {
+    guard index != nil else { return withdrawnError() }
     badSlots = badSlots.filter { $0 < geometry.slotCount }
     do throws(SystemError) {
       try adopt(geometry)
@@ -109,9 +150,14 @@ extension CommitWriter {
       return StoreError(error, path: core.file.path)
     }
     // What is left of the file is waste, no error.
-    _ = try? core.file.setSlotCount(geometry)
+    _ = try? core.file.cut(to: geometry)
     _ = core.table.resize(to: geometry.slotCount)
     return nil
+  }
+
+  /// Tells a device that slots beyond the end are not needed any more.
+  func discard(_ slots: Range<UInt32>) {
+    _ = try? core.file.discard(slots, of: core.geometry)  // waste at worst
   }
 
   /// Gives up shrinking: the slots that were to go are used again.
@@ -128,11 +174,24 @@ extension CommitWriter {
       try core.file.write(header)
     } catch {
       header = previous
-      header.serial += 1
+      header.serial += 2
+      // What failed may be on disk nevertheless. Before slots beyond its end are used again, the
+      // old size must be there in a newer superblock.
+      do throws(SystemError) {
+        try core.file.write(header)
+      } catch {
+        giveUp()
+      }
       throw error
     }
     core.setSlotCount(geometry.slotCount)
     adoptSlotCount(geometry.slotCount)
+  }
+
+  private func withdrawnError() -> StoreError {
+    StoreError(
+      .closed, path: core.directory,
+      message: "the cache in \(core.directory) is out of use until reopened")
   }
 
   private func adoptSlotCount(_ slotCount: Int) {

@@ -11,8 +11,8 @@ internal import Linux
 struct SlotArray: ~Copyable, @unchecked Sendable {
   private let slotMemory: ReservedMemory
   private let linkMemory: ReservedMemory
-  private let slots: UnsafeMutablePointer<Slot>
-  private let links: UnsafeMutablePointer<SlotLinks>
+  /// What the array holds; not to be used when the array is gone.
+  let elements: SlotElements
 
   /// An array that holds no slot yet; nil when the process may not have so many addresses.
   init?() {
@@ -20,8 +20,9 @@ struct SlotArray: ~Copyable, @unchecked Sendable {
     guard let slotMemory = ReservedMemory(byteCount: capacity * MemoryLayout<Slot>.stride),
       let linkMemory = ReservedMemory(byteCount: capacity * MemoryLayout<SlotLinks>.stride)
     else { return nil }
-    unsafe slots = slotMemory.start.bindMemory(to: Slot.self, capacity: capacity)
-    unsafe links = linkMemory.start.bindMemory(to: SlotLinks.self, capacity: capacity)
+    elements = unsafe SlotElements(
+      slots: slotMemory.start.bindMemory(to: Slot.self, capacity: capacity),
+      links: linkMemory.start.bindMemory(to: SlotLinks.self, capacity: capacity))
     self.slotMemory = slotMemory
     self.linkMemory = linkMemory
   }
@@ -31,6 +32,23 @@ struct SlotArray: ~Copyable, @unchecked Sendable {
   func grow(to slotCount: Int) -> Bool {
     slotMemory.grow(to: slotCount * MemoryLayout<Slot>.stride)
       && linkMemory.grow(to: slotCount * MemoryLayout<SlotLinks>.stride)
+  }
+}
+
+/// Where the elements of a ``SlotArray`` are.
+///
+/// A value to be copied: a change of an element is no change of what says where it is, and so the
+/// thread sanitizer sees it, which takes any change through a stored value that cannot be copied for
+/// one of that value.
+@safe
+struct SlotElements: @unchecked Sendable {
+  private let slots: UnsafeMutablePointer<Slot>
+  private let links: UnsafeMutablePointer<SlotLinks>
+
+  @unsafe
+  init(slots: UnsafeMutablePointer<Slot>, links: UnsafeMutablePointer<SlotLinks>) {
+    unsafe self.slots = slots
+    unsafe self.links = links
   }
 
   /// Slot `slot`, which the array holds.

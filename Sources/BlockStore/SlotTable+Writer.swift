@@ -58,6 +58,17 @@ extension SlotTable {
     return true
   }
 
+  /// Writer: takes a block out of the table, also while readers hold its slot; returns the slot.
+  func remove(handle: UInt32, block: UInt32) -> UInt32? {
+    let place = place(handle, block)
+    locks.lock(place.shard)
+    defer { locks.unlock(place.shard) }
+    guard let found = find(handle, block, place) else { return nil }
+    removeCell(found.cell, place.shard)
+    slots[found.slot].state = .quarantined
+    return found.slot
+  }
+
   /// Writer: the slot that holds the block, or nil.
   func slot(handle: UInt32, block: UInt32) -> UInt32? {
     let place = place(handle, block)
@@ -73,7 +84,11 @@ extension SlotTable {
 
   /// Writer: the checksum of the slot's block.
   func checksum(of slot: UInt32) -> UInt64 {
-    slots[slot].checksum
+    let (handle, block) = key(of: slot)
+    let shard = place(handle, block).shard
+    locks.lock(shard)
+    defer { locks.unlock(shard) }
+    return slots[slot].checksum
   }
 
   /// Writer: the slot's state, pins and last use at this moment.

@@ -43,7 +43,8 @@ final class SlotTable: @unchecked Sendable {
   static let queueLength = 256
 
   /// Its elements are guarded as ``Slot`` says.
-  let slots: SlotArray
+  let slots: SlotElements
+  private let array: SlotArray
   let shards: UnsafeMutablePointer<Shard>
   let queues: UnsafeMutablePointer<UInt32>
   private let shardBits: UInt64
@@ -56,8 +57,9 @@ final class SlotTable: @unchecked Sendable {
 
   /// A table for `slotCount` slots; nil when memory is short.
   init?(slotCount: Int) {
-    guard let slots = SlotArray() else { return nil }
-    self.slots = slots
+    guard let array = SlotArray() else { return nil }
+    slots = array.elements
+    self.array = array
     var bits: UInt64 = 0
     while bits < 6, slotCount >> Int(bits + 1) >= 512 { bits += 1 }
     shardBits = bits
@@ -85,7 +87,7 @@ final class SlotTable: @unchecked Sendable {
   ///
   /// Each shard is locked while its entries move: some 20 ms for a quarter of a million.
   func resize(to slotCount: Int) -> Bool {
-    guard slots.grow(to: slotCount) else { return false }
+    guard array.grow(to: slotCount) else { return false }
     let cellCount = max(16, (2 * slotCount + locks.count - 1) / locks.count)
     for shard in 0..<locks.count {
       guard let cells = unsafe ZeroedMemory.allocate(UInt32.self, count: cellCount) else {

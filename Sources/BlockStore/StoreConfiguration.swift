@@ -2,8 +2,9 @@ internal import Bytes
 
 /// What a cache is made with.
 ///
-/// An existing cache keeps its geometry.
+/// An existing cache keeps what it was made with.
 package struct StoreConfiguration: Hashable, Sendable {
+  /// The sizes that blocks may have, if they are powers of two.
   package static let blockByteCounts = 16 << 10...1 << 20
   /// A cache of fewer slots could not have one being written, one being culled and some in use.
   package static let slotCountMin = 16
@@ -11,9 +12,12 @@ package struct StoreConfiguration: Hashable, Sendable {
   /// must fit in 31 bits.
   package static let slotCountMax = 1 << 28
 
+  /// 20 GiB: room for some images, and little of any disk.
   package static let defaultCapacityByteCount: UInt64 = 20 << 30
 
-  /// How much of the data file's space is taken when the cache is made.
+  /// How much of the data file's space is taken when the cache is made, or grows.
+  ///
+  /// Superblocks have a case's place in this list.
   package enum Preallocation: String, CaseIterable, Sendable {
     /// Space is taken as blocks are written.
     case none
@@ -24,9 +28,11 @@ package struct StoreConfiguration: Hashable, Sendable {
   }
 
   /// How slots are read and written.
-  package enum IOMode: Sendable {
+  ///
+  /// Superblocks have a case's place in this list.
+  package enum IOMode: String, CaseIterable, Sendable {
     /// Past the page cache where the filesystem allows it, else through it.
-    case automatic
+    case direct
     /// Through the page cache.
     case buffered
   }
@@ -37,12 +43,13 @@ package struct StoreConfiguration: Hashable, Sendable {
   package var capacityByteCount: UInt64?
   /// The bytes of a slot, a power of two from 16 KiB to 1 MiB.
   package var blockByteCount: Int
+  /// The water marks, which can be changed later.
   package var limits: CullLimits
+  /// How much of the space is taken at once.
   package var preallocation: Preallocation
   /// Where the data file of a new cache is to be when not in its directory: a file, which is made
   /// when absent, or a block device.
   package var dataPath: String?
-  /// Holds for one opening; the cache does not remember it.
   package var io: IOMode
   /// Checks the index after a crash of the machine; without it, such an index is not believed.
   package var indexHelper: IndexHelper?
@@ -51,7 +58,7 @@ package struct StoreConfiguration: Hashable, Sendable {
   package init(
     capacityByteCount: UInt64? = nil, blockByteCount: Int = 64 << 10,
     limits: CullLimits = .standard, preallocation: Preallocation = .none, dataPath: String? = nil,
-    io: IOMode = .automatic, indexHelper: IndexHelper? = nil
+    io: IOMode = .direct, indexHelper: IndexHelper? = nil
   ) {
     self.capacityByteCount = capacityByteCount
     self.blockByteCount = blockByteCount
@@ -83,7 +90,7 @@ package struct StoreConfiguration: Hashable, Sendable {
   }
 }
 
-/// The shape of a cache, fixed when it is made.
+/// The shape of a cache; the number of slots changes when it is resized.
 struct Geometry: Hashable, Sendable {
   /// The superblocks and the owner's mark live in front of the slots.
   static let headerByteCount: UInt64 = 1 << 20

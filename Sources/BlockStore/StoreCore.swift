@@ -12,6 +12,8 @@ final class StoreCore: Sendable {
   let objects = ObjectTable()
   let queue: FillQueue
   let counters = StoreCounters()
+  /// For reads of several slots.
+  let runBounces = BounceBuffers()
   /// Slots that failed a reader's check and are out of the table; the writer clears their records.
   let failedSlots = Lock([UInt32]())
 
@@ -68,6 +70,8 @@ final class StoreCore: Sendable {
     guard !isWithdrawn.load(ordering: .relaxed) else { return false }
     // In this order: a block enters the table before it leaves the queue.
     if let pending = queue.find(handle: incarnation.handle, block: block) {
+      // The object was resized: the block ends elsewhere now.
+      guard pending.validByteCount == validByteCount else { return false }
       let buffer = pending.buffer
       target.copy(buffer.bytes.extracting(0..<validByteCount))
       return true
@@ -147,7 +151,12 @@ final class StoreCore: Sendable {
   }
 
   /// Takes a copy of a block in, unless there is no room.
-  func fill(_ incarnation: Incarnation, block: UInt32, with bytes: RawSpan) -> Bool {
+  ///
+  /// `onSettled` is called exactly once, see ``PendingBlock``, if and only if the result is true.
+  func fill(
+    _ incarnation: Incarnation, block: UInt32, with bytes: RawSpan,
+    onSettled: (@Sendable (Bool) -> Void)?
+  ) -> Bool {
     guard !isClosing.load(ordering: .relaxed), !isWithdrawn.load(ordering: .relaxed),
       MonotonicClock.now >= noSpaceUntil.load(ordering: .relaxed)
     else {
@@ -166,7 +175,7 @@ final class StoreCore: Sendable {
     queue.add(
       PendingBlock(
         incarnation: incarnation, block: block, copying: bytes,
-        slotByteCount: geometry.blockByteCount))
+        slotByteCount: geometry.blockByteCount, onSettled: onSettled))
     incarnation.noteUse(at: Self.now)
     return true
   }

@@ -26,18 +26,21 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case closed
   }
 
+  /// What to act on; the rest is for people.
   package let code: Code
   /// The file or directory concerned.
   package let path: String
   /// One line: what happened and what to do about it.
   package let message: String
 
+  /// An error whose message says what happened to `path`, and what to do about it.
   package init(_ code: Code, path: String, message: String) {
     self.code = code
     self.path = path
     self.message = message
   }
 
+  /// The message alone.
   package var description: String { message }
 
   /// What a failed system call on `path` means to the cache's user.
@@ -74,10 +77,12 @@ extension StoreError {
 
 /// The process that has a cache open.
 package struct StoreOwner: Hashable, Sendable {
+  /// Of the system that the owner runs on.
   package let processID: Int32
   /// When it opened the cache: nanoseconds since 1970-01-01 UTC.
   package let since: Int64
 
+  /// An owner, as its mark in the data file tells.
   package init(processID: Int32, since: Int64) {
     self.processID = processID
     self.since = since

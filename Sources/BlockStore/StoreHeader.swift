@@ -5,7 +5,7 @@ internal import Bytes
 /// | Offset | Size | Field      |                                                     |
 /// |-------:|-----:|------------|-----------------------------------------------------|
 /// |      0 |    8 | magic      | `CULLETBS`                                          |
-/// |      8 |    4 | version    | 1                                                   |
+/// |      8 |    4 | version    | 2: object records have volumes and flags            |
 /// |     12 |    4 | flags      | 1 CLEAN, 2 WIPE: believe nothing in the index       |
 /// |     16 |   16 | cache uuid |                                                     |
 /// |     32 |   16 | index uuid | that of the index which belongs to this file        |
@@ -16,6 +16,8 @@ internal import Bytes
 /// |     80 |    8 | open count |                                                     |
 /// |     88 |    8 | seq floor  | an index with a lower last sequence was rolled back |
 /// |     96 |    8 | serial     | the higher of two valid superblocks is the newer    |
+/// |    104 |    1 | space      | 0 taken as needed, 1 allocated, 2 written           |
+/// |    105 |    1 | i/o        | 0 past the page cache where possible, 1 through it  |
 /// |    508 |    4 | check      | CRC-32C of the bytes before it                      |
 ///
 /// A superblock lies in one 512-byte sector, so a crash leaves the old one or the new one; the
@@ -24,7 +26,7 @@ struct StoreHeader: Equatable, Sendable {
   static let byteCount = 512
   static let offsets: [UInt64] = [0, 4096]
   static let magic: UInt64 = 0x5342_5445_4C4C_5543
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
 
   struct Flags: OptionSet, Sendable {
     let rawValue: UInt32
@@ -44,6 +46,8 @@ struct StoreHeader: Equatable, Sendable {
   var openCount: UInt64
   var sequenceFloor: UInt64
   var serial: UInt64
+  var preallocation: StoreConfiguration.Preallocation
+  var io: StoreConfiguration.IOMode
 }
 
 extension StoreHeader {
@@ -59,7 +63,9 @@ extension StoreHeader {
     let slots = bytes.load(fromByteOffset: 56, as: UInt64.self)
     guard (14...20).contains(bits), let slotCount = Int(exactly: slots),
       (StoreConfiguration.slotCountMin...StoreConfiguration.slotCountMax).contains(slotCount),
-      let limits = CullLimits(encoded: bytes.extracting(49..<55).copyBytes())
+      let limits = CullLimits(encoded: bytes.extracting(49..<55).copyBytes()),
+      let preallocation = StoreConfiguration.Preallocation(code: bytes.byte(at: 104)),
+      let io = StoreConfiguration.IOMode(code: bytes.byte(at: 105))
     else { return nil }
     flags = Flags(rawValue: bytes.load(fromByteOffset: 12))
     cacheID = Identifier(bytes.extracting(16..<32))
@@ -70,6 +76,8 @@ extension StoreHeader {
     openCount = bytes.load(fromByteOffset: 80)
     sequenceFloor = bytes.load(fromByteOffset: 88)
     serial = bytes.load(fromByteOffset: 96)
+    self.preallocation = preallocation
+    self.io = io
   }
 
   /// The superblock as 512 bytes.
@@ -88,9 +96,24 @@ extension StoreHeader {
     writer.append(openCount)
     writer.append(sequenceFloor)
     writer.append(serial)
+    writer.append(preallocation.code)
+    writer.append(io.code)
     writer.append([UInt8](repeating: 0, count: 508 - writer.bytes.count))
     writer.append(CRC32C.checksum(writer.bytes.rawSpan))
     return writer.bytes
+  }
+}
+
+extension CaseIterable where Self: Equatable, AllCases == [Self] {
+  /// The case that a superblock has as `code`, its place among all cases; nil for none.
+  fileprivate init?(code: UInt8) {
+    guard Int(code) < Self.allCases.count else { return nil }
+    self = Self.allCases[Int(code)]
+  }
+
+  fileprivate var code: UInt8 {
+    for (code, value) in Self.allCases.enumerated() where value == self { return UInt8(code) }
+    preconditionFailure("a case that is none of all")
   }
 }
 

@@ -10,11 +10,17 @@ package enum BlockRead: Equatable, Sendable {
 
 /// An object of the cache, as it was a moment ago.
 package struct ObjectDescription: Equatable, Sendable {
+  /// Of a key of more than 4096 bytes, the first 4064 and its SHA-256.
   package let key: [UInt8]
+  /// Empty for the default volume.
+  package let volumeKey: [UInt8]
+  /// What the object was bound with last.
   package let coherency: [UInt8]
+  /// The size that the object was bound with last, in bytes.
   package let byteCount: UInt64
   /// Bytes of the object that are on disk.
   package let cachedByteCount: UInt64
+  /// Blocks of the object that are on disk.
   package let blockCount: Int
   /// Blocks that culling leaves, cached or not.
   package let pinnedBlockCount: Int
@@ -22,6 +28,8 @@ package struct ObjectDescription: Equatable, Sendable {
   package let lastUse: UInt64
   /// Whether somebody has it bound.
   package let isBound: Bool
+  /// When culling comes to the object's blocks; nil unless asked for.
+  package internal(set) var standing: CullStanding?
 }
 
 /// Which blocks to give up now, from the coldest on, and never one that is being read or written.
@@ -55,11 +63,13 @@ package struct CullRequest: Sendable {
 
 /// What a cull freed, or would have.
 package struct CullReport: Equatable, Sendable {
+  /// Slots that were freed, or would be.
   package var blockCount: Int
   /// In whole slots.
   package var byteCount: UInt64
   /// Free slots afterwards.
   package var freeBlockCount: Int
+  /// Whether nothing was freed, because the request only asked.
   package var isDryRun: Bool
 }
 
@@ -69,6 +79,7 @@ package struct PinReport: Equatable, Sendable {
   package var blockCount: Int
   /// Blocks of all objects.
   package var totalBlockCount: Int
+  /// How many the cache lets be pinned: half of its slots.
   package var allowedBlockCount: Int
 }
 
@@ -83,6 +94,7 @@ package struct VerifyReport: Equatable, Sendable {
   /// Faults mended, and bad slots returned to use; 0 unless asked to repair.
   package var repairedCount = 0
 
+  /// Whether every block and every record was as it should be.
   package var isClean: Bool { failedBlockCount == 0 && indexFaults.isEmpty }
 }
 
@@ -90,11 +102,15 @@ package struct VerifyReport: Equatable, Sendable {
 package struct StoreStatus: Equatable, Sendable {
   /// Slots by state; `total` is their sum less the few being written at this moment.
   package struct Blocks: Equatable, Sendable {
+    /// All slots.
     package var total = 0
+    /// Slots with blocks that readers find.
     package var used = 0
+    /// Slots that can be written.
     package var free = 0
     /// Given up but not yet writable: a reader still looks, or the index is being told.
     package var quarantined = 0
+    /// Slots that failed to read or write, out of use until the cache is opened again.
     package var bad = 0
     /// Of the used ones, those that culling leaves.
     package var pinned = 0
@@ -104,41 +120,80 @@ package struct StoreStatus: Equatable, Sendable {
   package struct Index: Equatable, Sendable {
     /// Bytes of pages that hold records.
     package var byteCount = 0
+    /// The size of the index, reserved in advance.
     package var mapByteCount = 0
   }
 
   /// Counters since the store was opened.
   package struct Disk: Equatable, Sendable {
+    /// Reads that brought a block.
     package var hits: UInt64 = 0
+    /// Reads of blocks that were not there, or not right.
     package var misses: UInt64 = 0
+    /// Reads of objects that had been invalidated or removed.
     package var staleReads: UInt64 = 0
+    /// Blocks written and named in the index.
     package var filledBlocks: UInt64 = 0
     /// Fills lost to errors, a full disk, or a disk that could not keep up.
     package var droppedFills: UInt64 = 0
     /// Fills turned away below `bstop`.
     package var refusedFills: UInt64 = 0
+    /// Blocks given up to make room.
     package var culledBlocks: UInt64 = 0
+    /// Blocks that were read and were not what had been written.
     package var checksumFailures: UInt64 = 0
+    /// Reads that the system refused.
     package var readErrors: UInt64 = 0
+    /// Batches that could not be written or made durable.
     package var writeErrors: UInt64 = 0
+    /// Transactions of the index.
     package var commits: UInt64 = 0
+    /// Times that the data file was made durable.
     package var dataSyncs: UInt64 = 0
     /// Bytes that wait to be written.
     package var pendingByteCount = 0
   }
 
+  /// The background reading of the cache since the store was opened.
+  package struct Scrub: Equatable, Sendable {
+    /// Bytes a second; 0 while it is switched off.
+    package var byteRate: UInt64 = 0
+    /// Times that every slot was visited.
+    package var passes: UInt64 = 0
+    /// Blocks read back.
+    package var checkedBlocks: UInt64 = 0
+    /// Blocks that could not be read or are not what was written; misses from then on.
+    package var badBlocks: UInt64 = 0
+    /// Seconds since 1970; nil before the first pass has ended.
+    package var lastPassEnd: UInt64?
+  }
+
+  /// The directory that was opened.
   package var directory = ""
+  /// The version of the format on disk.
   package var formatVersion = 0
+  /// Bytes of a whole block.
   package var blockByteCount = 0
+  /// Bytes of all slots.
   package var capacityByteCount: UInt64 = 0
+  /// Bytes of the slots in use.
   package var usedByteCount: UInt64 = 0
+  /// Slots by state.
   package var blocks = Blocks()
+  /// Objects known, with or without blocks.
   package var objectCount = 0
+  /// Records that the index has room for.
   package var objectCountMax = 0
+  /// The water marks in force.
   package var limits = CullLimits.standard
+  /// How full the index is.
   package var index = Index()
+  /// This process; nil once the store is closed.
   package var owner: StoreOwner?
+  /// What the store has done.
   package var disk = Disk()
+  /// What the scrubber has done.
+  package var scrub = Scrub()
   /// Whether the store has given up after an error in its index: every read misses until reopened.
   package var isWithdrawn = false
 }

@@ -6,8 +6,8 @@ internal import Synchronization
 /// Nothing here fails: what cannot be read is a miss, what cannot be kept is dropped. Any thread
 /// may call anything at any time, also after the store is closed.
 package final class StoredObject: Sendable {
-  /// The object's size; its last block ends there.
-  package let byteCount: UInt64
+  /// The size that an object has which is not in the cache.
+  private let unboundByteCount: UInt64
   private let core: StoreCore
   /// Keeps the store open.
   private let store: CacheStore
@@ -19,28 +19,35 @@ package final class StoredObject: Sendable {
     self.store = store
     self.core = core
     self.incarnation = incarnation
-    self.byteCount = byteCount
+    unboundByteCount = byteCount
   }
 
   deinit {
     incarnation?.bindCount.wrappingSubtract(1, ordering: .releasing)
   }
 
+  /// The object's size; its last block ends there.
+  package var byteCount: UInt64 { incarnation?.byteCount ?? unboundByteCount }
+
+  /// Bytes of a whole block.
+  package var blockByteCount: Int { store.blockByteCount }
+
   /// Whether the object has been invalidated or removed since it was bound.
   package var isStale: Bool {
     incarnation.map { !$0.isCurrent.load(ordering: .acquiring) } ?? false
   }
 
-  /// Reads one block to the front of `target`, which has room for its valid bytes.
+  /// Reads one block to the front of `target`; a miss when that has no room for its valid bytes.
   ///
   /// A hit costs one system call and a checksum, and allocates nothing. What `target` holds after a
   /// miss is unspecified.
   package func read(block index: UInt32, into target: inout MutableRawSpan) -> BlockRead {
-    guard let incarnation, let validByteCount = validByteCount(ofBlock: index) else {
+    guard let incarnation, let validByteCount = validByteCount(ofBlock: index),
+      target.byteCount >= validByteCount, !incarnation.hasLostFill.load(ordering: .relaxed)
+    else {
       core.counters.misses.count()
       return .miss
     }
-    precondition(target.byteCount >= validByteCount, "a target too small for the block")
     guard incarnation.isCurrent.load(ordering: .acquiring) else {
       core.counters.staleReads.count()
       return .stale
@@ -60,9 +67,33 @@ package final class StoredObject: Sendable {
     return .miss
   }
 
+  /// Reads several blocks, neighbours in the data file by one call, and lends each one's valid bytes
+  /// to `body`, in no particular order.
+  ///
+  /// `blocks` ascend. Those that `body` does not get are misses; false when that is because the
+  /// object is stale.
+  package func read(blocks: [UInt32], _ body: (UInt32, RawSpan) -> Void) -> Bool {
+    var hitCount = 0
+    if let incarnation, incarnation.isCurrent.load(ordering: .acquiring) {
+      core.read(incarnation, blocks: blocks, of: byteCount) { block, bytes in
+        // What was read may be of an epoch that ended meanwhile.
+        guard incarnation.isCurrent.load(ordering: .acquiring) else { return }
+        hitCount += 1
+        body(block, bytes)
+      }
+    }
+    core.counters.hits.count(hitCount)
+    if isStale {
+      core.counters.staleReads.count(blocks.count - hitCount)
+      return false
+    }
+    core.counters.misses.count(blocks.count - hitCount)
+    return true
+  }
+
   /// Whether the block would be a hit, as far as RAM knows; counts as no use.
   package func contains(block index: UInt32) -> Bool {
-    guard let incarnation, incarnation.isCurrent.load(ordering: .acquiring) else { return false }
+    guard let incarnation, incarnation.isUsable else { return false }
     return core.contains(incarnation, block: index)
   }
 
@@ -74,15 +105,22 @@ package final class StoredObject: Sendable {
   /// room.
   ///
   /// Returns whether the block was taken, so that a run of blocks can be given up with its first.
+  /// If it was, `onSettled` is called once, from a thread of the store's and before long: with true
+  /// when the block is durable, with false when it was dropped after all or another fill of it
+  /// overtook this one. It must not wait for the store.
   @discardableResult
-  package func fill(block index: UInt32, with bytes: RawSpan) -> Bool {
-    guard let incarnation, incarnation.isCurrent.load(ordering: .acquiring),
-      validByteCount(ofBlock: index) == bytes.byteCount
+  package func fill(
+    block index: UInt32, with bytes: RawSpan, onSettled: (@Sendable (Bool) -> Void)? = nil
+  ) -> Bool {
+    guard let incarnation, incarnation.isUsable, validByteCount(ofBlock: index) == bytes.byteCount
     else {
       core.counters.droppedFills.count()
+      incarnation?.noteLostFill()
       return false
     }
-    return core.fill(incarnation, block: index, with: bytes)
+    let isTaken = core.fill(incarnation, block: index, with: bytes, onSettled: onSettled)
+    if !isTaken { incarnation.noteLostFill() }
+    return isTaken
   }
 
   /// Tells the cache of a use that a tier above answered, so that what is hot there is not cold
@@ -95,5 +133,70 @@ package final class StoredObject: Sendable {
   /// The bytes of block `index`: fewer in the last one, nil beyond the end.
   package func validByteCount(ofBlock index: UInt32) -> Int? {
     core.geometry.validByteCount(ofBlock: index, in: byteCount)
+  }
+}
+
+// What changes the object.
+extension StoredObject {
+  /// Counts a use of the object, which lasts until ``unuse(coherency:byteCount:)``.
+  ///
+  /// With `willModify` the caller is about to fill blocks with bytes of its own in place of those
+  /// that are there. The object is marked first, durably: should the process end before the unuse,
+  /// the object is dropped at the next opening. While the object is marked, a block that cannot be
+  /// taken in makes every read a miss. False when the object is stale or not in the cache, or the
+  /// mark cannot be made; then there is nothing to unuse.
+  package func use(willModify: Bool) -> Bool {
+    perform { writer, object in writer.use(object, willModify: willModify) }
+  }
+
+  /// Ends a use, with the coherency data and the size that the object has now; nil leaves them.
+  ///
+  /// With the last use the mark goes, after what was filled is durable; when some of it was lost,
+  /// the object goes on without blocks, and this binding is stale. False when there was no use to
+  /// end, or the index refused: the object is dropped at the next opening at the latest.
+  @discardableResult
+  package func unuse(coherency: [UInt8]? = nil, byteCount: UInt64? = nil) -> Bool {
+    if let coherency, coherency.count > ObjectRecord.coherencyByteCountMax { return false }
+    return perform { writer, object in
+      writer.unuse(object, coherency: coherency, byteCount: byteCount)
+    }
+  }
+
+  /// Gives the object another size, durably.
+  ///
+  /// Blocks stay but for those beyond the new end and the one that ends elsewhere now. False when
+  /// the object is stale or not in the cache, or the index refused.
+  package func resize(to byteCount: UInt64) -> Bool {
+    perform { writer, object in writer.resize(object, to: byteCount) }
+  }
+
+  /// Drops the object's blocks, durably; this binding is stale from then on.
+  ///
+  /// False when it was already, or the index refused.
+  package func invalidate() -> Bool {
+    perform { writer, object in
+      object.isCurrent.load(ordering: .relaxed)
+        && writer.renew(object, coherency: object.coherency, byteCount: object.byteCount) != nil
+    }
+  }
+
+  /// Forgets the object and its blocks, durably; false as for ``invalidate()``.
+  package func retire() -> Bool {
+    perform { writer, object in
+      object.isCurrent.load(ordering: .relaxed) && writer.remove([object])
+    }
+  }
+
+  /// Waits until what was filled so far is durable; throws when some of it had to be dropped just
+  /// now.
+  package func flush() throws(StoreError) {
+    try store.flush()
+  }
+
+  private func perform(
+    _ body: @escaping @Sendable (CommitWriter, Incarnation) -> Bool
+  ) -> Bool {
+    guard let incarnation else { return false }
+    return core.queue.perform { writer in body(writer, incarnation) } ?? false
   }
 }

@@ -3,53 +3,66 @@ internal import LMDB
 internal import Linux
 internal import Synchronization
 
-/// Re-reads what the cache holds, and compares the index with RAM.
-struct Verifier {
-  let core: StoreCore
+/// A block and the object that it belongs to.
+struct LiveBlock: Sendable {
+  let incarnation: Incarnation
+  let block: UInt32
+}
 
-  /// Reads every block back, on the calling thread; fills and reads go on meanwhile.
+extension StoreCore {
+  /// Reads a block back, whether it is right; nil when it is not cached any more.
   ///
-  /// A block that fails leaves the table as if a reader had found it.
-  func checkBlocks(_ blocks: [(incarnation: Incarnation, block: UInt32)]) -> VerifyReport {
-    var report = VerifyReport()
-    var buffer = AlignedBuffer(byteCount: core.geometry.blockByteCount)
-    for (incarnation, block) in blocks {
-      guard !core.isWithdrawn.load(ordering: .relaxed) else { return report }
-      guard let pin = core.table.pin(handle: incarnation.handle, block: block, now: nil) else {
-        continue
-      }
-      let byteCount =
-        core.geometry.validByteCount(ofBlock: block, in: incarnation.byteCount) ?? 0
-      var bytes = buffer.mutableBytes
-      let isRight = core.readSlot(
-        pin, incarnation: incarnation, block: block, validByteCount: byteCount, into: &bytes)
-      core.release(pin, keeping: isRight)
-      report.checkedBlockCount += 1
-      if !isRight { report.failedBlockCount += 1 }
+  /// On the calling thread; fills and reads go on meanwhile. A block that fails leaves the table as
+  /// if a reader had found it. `buffer` has room for a block.
+  func check(_ live: LiveBlock, using buffer: inout AlignedBuffer) -> Bool? {
+    // In this order: the size changes only when no block is in the table that it concerns.
+    guard !isWithdrawn.load(ordering: .relaxed),
+      let byteCount = geometry.validByteCount(
+        ofBlock: live.block, in: live.incarnation.byteCount),
+      let pin = table.pin(handle: live.incarnation.handle, block: live.block, now: nil)
+    else { return nil }
+    // The handle may mean another object by now; held, the slot keeps it from changing again.
+    guard objects.incarnation(handle: pin.handle) === live.incarnation else {
+      release(pin, keeping: true)
+      return nil
     }
-    return report
+    var bytes = buffer.mutableBytes
+    let isRight = readSlot(
+      pin, incarnation: live.incarnation, block: live.block, validByteCount: byteCount,
+      into: &bytes)
+    release(pin, keeping: isRight)
+    return isRight
   }
 }
 
 extension CommitWriter {
-  /// What there is to verify: the live blocks, their objects bound so that handles keep their
-  /// meaning.
-  ///
-  /// The caller unbinds them.
-  func blocksToVerify() -> [(incarnation: Incarnation, block: UInt32)] {
-    let incarnations = core.objects.allByHandle()
-    var blocks: [(incarnation: Incarnation, block: UInt32)] = []
-    blocks.reserveCapacity(recency.count)
-    for slot in 0..<UInt32(core.geometry.slotCount) {
-      guard core.table.status(of: slot).state == .live else { continue }
-      let key = core.table.key(of: slot)
-      guard let incarnation = incarnations[Int(key.handle)],
-        incarnation.isCurrent.load(ordering: .relaxed)
-      else { continue }
-      core.objects.bind(incarnation)
-      blocks.append((incarnation, key.block))
+  /// Blocks that are handed out at a time to be read back.
+  private static let liveCountMax = 64
+  /// Slots that are looked at for them.
+  private static let visitedCountMax: UInt32 = 16_384
+
+  /// The first blocks that lie in `slots`, in the order of the slots, and where to look for the
+  /// next ones.
+  func liveBlocks(in slots: Range<UInt32>) -> (blocks: [LiveBlock], next: UInt32) {
+    var blocks: [LiveBlock] = []
+    var slot = slots.lowerBound
+    let end = slot + min(UInt32(slots.count), Self.visitedCountMax)
+    while slot < end, blocks.count < Self.liveCountMax {
+      if let block = liveBlock(in: slot) { blocks.append(block) }
+      slot += 1
     }
-    return blocks
+    return (blocks, slot)
+  }
+
+  private func liveBlock(in slot: UInt32) -> LiveBlock? {
+    guard slot < core.geometry.slotCount, core.table.status(of: slot).state == .live else {
+      return nil
+    }
+    let key = core.table.key(of: slot)
+    guard let incarnation = core.objects.incarnation(handle: key.handle),
+      incarnation.isCurrent.load(ordering: .relaxed)
+    else { return nil }
+    return LiveBlock(incarnation: incarnation, block: key.block)
   }
 
   /// Compares the index with RAM, both ways, at a moment when nothing is being written.

@@ -133,6 +133,9 @@ extension FileDescriptor {
     try Self.write(source, to: rawValue)
   }
 
+  /// Whether the stream `descriptor` ends at a terminal.
+  package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+
   /// Writes all of `source` to the stream `descriptor`, which stays the caller's: 1 for stdout.
   package static func write(_ source: RawSpan, to descriptor: Int32) throws(SystemError) {
     var written = 0

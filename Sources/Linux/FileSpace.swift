@@ -33,16 +33,6 @@ extension FileDescriptor {
     return UInt64(status.f_bavail) * UInt64(status.f_frsize)
   }
 
-  /// Gives the space of a range of a regular file back; it reads as zeros from then on.
-  ///
-  /// The file keeps its size. EOPNOTSUPP where the filesystem has no holes.
-  package func punchHole(_ range: ByteRange) throws(SystemError) {
-    let mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
-    _ = try retryingInterrupts("fallocate") {
-      Int(fallocate(rawValue, mode, Int(range.offset), Int(range.byteCount)))
-    }
-  }
-
   /// Tells a block device that nobody wants the range, in whole sectors; what it reads as from then
   /// on is unspecified.
   ///

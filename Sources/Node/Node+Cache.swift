@@ -28,6 +28,7 @@ extension Node {
         dataSyncs: status.disk.dataSyncs, droppedFills: status.disk.droppedFills,
         refusedFills: status.disk.refusedFills, writeErrors: status.disk.writeErrors,
         readErrors: status.disk.readErrors),
+      scrub: .init(status.scrub),
       origin: origin,
       memory: .init(
         budgetBytes: memory.budgetByteCount, residentBytes: memory.residentByteCount,
@@ -35,7 +36,8 @@ extension Node {
   }
 
   package func objects() throws(Failure) -> [ObjectReport] {
-    store.objects().map { object in
+    store.objectsInCullOrder().map { object in
+      let standing = object.standing ?? CullStanding()
       let version = ObjectVersion(coherency: object.coherency)
       return ObjectReport(
         source: String(decoding: object.key, as: UTF8.self), size: object.byteCount,
@@ -43,6 +45,9 @@ extension Node {
         lastUse: CalendarTime(
           nanosecondsSinceEpoch: Int64(clamping: object.lastUse) &* 1_000_000_000
         ).rfc3339,
+        culling: .init(
+          blocksAhead: standing.blocksAhead, usedOnce: standing.usedOnceCount,
+          usedAgain: standing.usedAgainCount, pinned: standing.pinnedCount),
         pinned: object.pinnedBlockCount > 0, pinnedBlocks: object.pinnedBlockCount,
         coherency: .init(etag: version?.entityTag, lastModified: version?.lastModified))
     }
@@ -131,6 +136,17 @@ extension Node {
   /// The key under which the cache has `source`, however it is spelt.
   private func key(of source: String) throws(Failure) -> [UInt8] {
     [UInt8](try SourceReference(checking: source).name.utf8)
+  }
+}
+
+extension CacheStatusReport.Scrub {
+  init(_ scrub: StoreStatus.Scrub) {
+    self.init(
+      bytesPerSecond: scrub.byteRate, passes: scrub.passes, checkedBlocks: scrub.checkedBlocks,
+      badBlocks: scrub.badBlocks,
+      lastPassFinished: scrub.lastPassEnd.map { seconds in
+        CalendarTime(nanosecondsSinceEpoch: Int64(clamping: seconds) &* 1_000_000_000).rfc3339
+      })
   }
 }
 

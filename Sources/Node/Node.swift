@@ -22,6 +22,8 @@ package final class Node: Sendable {
 
   /// The RAM tier's budget: enough for the working set of a mount's readers, small on any host.
   private static let memoryByteBudget = 64 << 20
+  /// Reads the default cache back in an hour and a half, and is hardly felt on any disk.
+  private static let defaultScrubByteRate: UInt64 = 4 << 20
 
   package let directory: CacheDirectory
   private let role: Role
@@ -58,6 +60,8 @@ package final class Node: Sendable {
     }
     let log = FoldingLog(log)
     for note in store.openReport.notes { log("\(directory.path): \(note)") }
+    // An owner for one command has better things to read.
+    if role == .resident { store.setScrubRate(Self.defaultScrubByteRate) }
     mountTable = MountTable(log: { log($0) })
     let server = try ControlServer(path: directory.socketPath, service: self)
     try server.start()
@@ -160,6 +164,7 @@ extension Node: CacheService {
         source throws(Failure) in try openObject(source)
       }
     }
+    if let byteRate = request.scrubByteRate { store.setScrubRate(byteRate) }
   }
 
   package func unmount(_ directory: String, lazily: Bool) throws(Failure) -> Bool {

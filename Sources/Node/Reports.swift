@@ -30,6 +30,15 @@ package struct CacheStatusReport: Codable, Equatable, Sendable {
     package var writeErrors, readErrors: UInt64
   }
 
+  /// The background reading of the cache.
+  package struct Scrub: Codable, Equatable, Sendable {
+    /// 0 while it is switched off.
+    package var bytesPerSecond: UInt64
+    package var passes, checkedBlocks, badBlocks: UInt64
+    /// RFC 3339, UTC; null before the first pass has ended.
+    @NullWhenAbsent package var lastPassFinished: String?
+  }
+
   package struct Origin: Codable, Equatable, Sendable {
     package var requests: UInt64 = 0
     package var bytes: UInt64 = 0
@@ -61,6 +70,7 @@ package struct CacheStatusReport: Codable, Equatable, Sendable {
   /// Null when the process that reports owns the cache for this one command only.
   @NullWhenAbsent package var owner: Owner?
   package var disk: Disk
+  package var scrub: Scrub
   package var origin: Origin
   package var memory: Memory
 }
@@ -91,12 +101,20 @@ package struct NullWhenAbsent<Value: Codable & Equatable & Sendable>: Codable, E
 
 /// One object of the cache, as `cullet cache ls` shows it.
 package struct ObjectReport: Codable, Equatable, Sendable {
+  /// When culling comes to its blocks.
+  package struct Culling: Codable, Equatable, Sendable {
+    /// Blocks of other objects that go before its first one; null when none of its blocks can go.
+    @NullWhenAbsent package var blocksAhead: Int?
+    package var usedOnce, usedAgain, pinned: Int
+  }
+
   package var source: String
   package var size: UInt64
   package var cachedBytes: UInt64
   package var blocks: Int
   /// RFC 3339, UTC.
   package var lastUse: String
+  package var culling: Culling
   package var pinned: Bool
   /// Blocks that culling leaves, cached or not.
   package var pinnedBlocks: Int
@@ -167,14 +185,19 @@ package struct MountRequest: Codable, Equatable, Sendable {
   package var devices: [String]
   /// Absolute.
   package var directory: String
+  /// How fast the owner is to read the cache back, bytes a second; nil leaves it as it is.
+  package var scrubByteRate: UInt64?
 
   /// The source as people are shown it, without credentials.
   package var sourceName: String { ImageOpener.name(of: source) }
 
-  package init(source: String, devices: [String], directory: String) {
+  package init(
+    source: String, devices: [String], directory: String, scrubByteRate: UInt64? = nil
+  ) {
     self.source = source
     self.devices = devices
     self.directory = directory
+    self.scrubByteRate = scrubByteRate
   }
 }
 

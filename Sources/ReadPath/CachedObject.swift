@@ -67,7 +67,7 @@ package final class CachedObject: Sendable {
     _ blocks: Range<UInt32>, into target: inout MutableRawSpan, for range: ByteRange
   ) throws(ReadPathError) {
     var landing: [(block: UInt32, flight: Flight)] = []
-    var absent: [UInt32] = []
+    var owned: [UInt32] = []
     for block in blocks {
       switch flights.claim(block, unlessResident: { tiers.memory.peek(key(block)) }) {
       case .resident(let bytes):
@@ -77,12 +77,13 @@ package final class CachedObject: Sendable {
         tiers.queue.promote(block, of: self)
       case .owned(let flight):
         landing.append((block, flight))
-        if !loadFromDisk(block) { absent.append(block) }
+        owned.append(block)
       }
     }
     // Every flight of ours is under way before the first wait, so two readers of overlapping
     // ranges cannot wait for each other.
-    enqueue(absent, isDemanded: true)
+    let landed = loadFromDisk(owned)
+    enqueue(owned.filter { !landed.contains($0) }, isDemanded: true)
     for (block, flight) in landing {
       copy(try flight.wait(), of: block, into: &target, for: range)
     }
@@ -103,20 +104,17 @@ package final class CachedObject: Sendable {
     tiers.memory.removeAll(of: id)
   }
 
-  /// Lands `block` from the disk cache; false when it is not there.
-  private func loadFromDisk(_ block: UInt32) -> Bool {
-    var bytes = [UInt8](repeating: 0, count: validByteCount(of: block))
-    var span = bytes.mutableRawSpan
-    switch stored.read(block: block, into: &span) {
-    case .hit(let validByteCount) where validByteCount == bytes.count:
-      land(block, with: bytes)
-      return true
-    case .hit, .miss:
-      return false
-    case .stale:
-      rebind()
-      return false
+  /// Lands those of the ascending `blocks` that the disk cache has, and returns them.
+  private func loadFromDisk(_ blocks: [UInt32]) -> Set<UInt32> {
+    guard !blocks.isEmpty else { return [] }
+    var landed: Set<UInt32> = []
+    let isCurrent = stored.read(blocks: blocks) { block, bytes in
+      guard bytes.byteCount == validByteCount(of: block) else { return }
+      land(block, with: bytes.copyBytes())
+      landed.insert(block)
     }
+    if !isCurrent { rebind() }
+    return landed
   }
 
   /// The object's place in the disk cache.
@@ -180,13 +178,16 @@ package final class CachedObject: Sendable {
   /// Lands each of `blocks`, from disk what is there, the rest by one origin request for each gap;
   /// called by the queue's threads.
   func load(_ blocks: Range<UInt32>) {
-    var start = blocks.lowerBound
-    for block in blocks where stored.contains(block: block) {
-      guard loadFromDisk(block) else { continue }
-      if start < block { fetch(start..<block) }
-      start = block + 1
+    let stored = self.stored
+    let landed = loadFromDisk(blocks.filter { stored.contains(block: $0) })
+    let absent = blocks.filter { !landed.contains($0) }
+    var start = 0
+    while start < absent.count {
+      var end = start + 1
+      while end < absent.count, absent[end] == absent[end - 1] + 1 { end += 1 }
+      fetch(absent[start]..<absent[end - 1] + 1)
+      start = end
     }
-    if start < blocks.upperBound { fetch(start..<blocks.upperBound) }
   }
 
   private func fetch(_ blocks: Range<UInt32>) {

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import FoundationEssentials
 internal import Linux
+internal import Node
 
 /// What the commands say: text on stdout, complaints on stderr, JSON documents one a line.
 enum Terminal {
@@ -14,9 +15,23 @@ enum Terminal {
     do throws(SystemError) {
       try FileDescriptor.write(bytes.rawSpan, to: 1)
     } catch {
-      CurrentProcess.exit(error.errno == .brokenPipe ? 0 : 74)
+      if error.errno == .brokenPipe { CurrentProcess.exit(0) }
+      complain("standard output: \(error.errno) (\(error.call))")
+      CurrentProcess.exit(ExitStatus.ioError.rawValue)
     }
   }
+
+  /// A name as it is shown: as it is, but on a terminal with '?' for each control character, as 'ls'
+  /// does it.
+  ///
+  /// Images are not trusted, and terminals do what they are told.
+  static func shown(_ name: [UInt8]) -> [UInt8] {
+    isTerminal ? name.map { isControl($0) ? UInt8(ascii: "?") : $0 } : name
+  }
+
+  private static let isTerminal = FileDescriptor.isTerminal(1)
+
+  private static func isControl(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x7F }
 
   /// Prints the one line that every failing command leaves on stderr.
   static func complain(_ message: String) {
@@ -25,7 +40,8 @@ enum Terminal {
 
   /// Prints `line` on stderr; nobody may be listening there, and that is no failure.
   static func note(_ line: String) {
-    let bytes = [UInt8]((line.replacing("\n", with: " ") + "\n").utf8)
+    let visible = line.utf8.map { isControl($0) ? UInt8(ascii: " ") : $0 }
+    let bytes = visible + [0x0A]
     try? FileDescriptor.write(bytes.rawSpan, to: 2)
   }
 

@@ -94,14 +94,54 @@ import Testing
     #expect(store.status().disk.filledBlocks == 0)
   }
 
-  @Test func `names beyond the limits are refused`() throws {
+  @Test func `an object without a name, and overlong coherency data, are refused`() throws {
     let store = try fixture.open()
-    for key in [[], [UInt8](repeating: 1, count: 4097)] {
+    let overlong = [UInt8](repeating: 1, count: 4097)
+    for (key, coherency) in [([], []), ([1], overlong)] as [([UInt8], [UInt8])] {
       let error = #expect(throws: StoreError.self) {
-        _ = try store.bind(key: key, coherency: [], byteCount: 1)
+        _ = try store.bind(key: key, coherency: coherency, byteCount: 1)
       }
       #expect(error?.code == .badConfiguration)
     }
+  }
+
+  @Test(arguments: [1, 4095, 4096, 4097, 100_000])
+  func `keys of any length tell objects apart, also after a crash`(keyByteCount: Int) throws {
+    var keys = [[UInt8](repeating: 7, count: keyByteCount)]
+    for edit in [0, keyByteCount / 2, keyByteCount - 1] {
+      keys.append(keys[0])
+      keys[keys.count - 1][edit] = UInt8(truncatingIfNeeded: 8 + keys.count)
+    }
+    keys.append(keys[0] + [7])
+    do {
+      let store = try fixture.open()
+      for (index, key) in keys.enumerated() {
+        let object = try store.bind(key: key, coherency: [], byteCount: 65536)
+        #expect(object.bytes(ofBlock: 0) == nil)
+        object.fill(0, version: UInt64(index))
+      }
+      #expect(store.objects().count == keys.count)
+      try store.flush()
+      store.abandon()
+    }
+    let store = try fixture.open()
+    for (index, key) in keys.enumerated() {
+      let object = try store.bind(key: key, coherency: [], byteCount: 65536)
+      #expect(object.isRight(0, version: UInt64(index)) == true)
+    }
+    #expect(store.objects().count == keys.count)
+  }
+
+  @Test func `a key that reads like what stands for a longer one is another object`() throws {
+    let store = try fixture.open()
+    let long = try store.bind(
+      key: [UInt8](repeating: 1, count: 5000), coherency: [], byteCount: 65536)
+    long.fill(0)
+    let standIn = try #require(store.objects().first).key
+    #expect(standIn.count == 4096)
+    let other = try store.bind(key: standIn, coherency: [], byteCount: 65536)
+    #expect(other.bytes(ofBlock: 0) == nil)
+    #expect(store.objects().count == 2)
   }
 
   @Test func `more objects than there is room for push out those without use`() throws {

@@ -61,6 +61,18 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: "\(path)/data-path"))
   }
 
+  @Test func `data elsewhere is not lost for a cache that cannot be made`() throws {
+    try make(data: elsewhere)
+    let error = #expect(throws: StoreError.self) {
+      try CacheStore.format(
+        directory: path,
+        configuration: StoreConfiguration(capacityByteCount: 8 << 40, preallocation: .allocate))
+    }
+    #expect(error?.code == .noSpace)
+    #expect(!FileManager.default.fileExists(atPath: "\(path)/cache.dat"))
+    #expect(try isKept())
+  }
+
   @Test func `what bears something else is left alone`() throws {
     var bytes = [UInt8](repeating: 0, count: 3 << 20)
     bytes[70_000] = 1

@@ -7,11 +7,17 @@ import Testing
 
 @Suite(.enabled(if: CurrentProcess.userID == 0, "mounting needs root"))
 struct FullDiskTests {
-  @Test(arguments: SmallFilesystem.Kind.allCases)
-  func `a full disk costs blocks, and neither errors nor wrong bytes`(
-    kind: SmallFilesystem.Kind
-  ) throws {
-    let disk = try SmallFilesystem(kind, byteCount: 24 << 20)
+  @Test func `a full disk costs blocks, and neither errors nor wrong bytes`() throws {
+    try fillUp(SmallFilesystem(.tmpfs, byteCount: 24 << 20))
+  }
+
+  @Test(.enabled(if: LoopDevice.isPossible, "loop devices need root"))
+  func `a full ext4 on a loop device costs blocks, and neither errors nor wrong bytes`() throws {
+    try fillUp(SmallFilesystem(.ext4, byteCount: 24 << 20))
+  }
+
+  /// Fills more than there is room for, and looks at what is left.
+  private func fillUp(_ disk: SmallFilesystem) throws {
     let path = "\(disk.path)/cache"
     let configuration = StoreConfiguration(capacityByteCount: 64 << 20)
     do {
@@ -24,7 +30,10 @@ struct FullDiskTests {
       #expect(status.disk.writeErrors > 0)
       #expect(status.blocks.bad == 0)
       #expect(!status.isWithdrawn)
-      for block in 0..<600 as Range<UInt32> { #expect(object.isRight(block) != false) }
+      let kept = (0..<600 as Range<UInt32>).compactMap { object.isRight($0) }
+      #expect(kept.allSatisfy { $0 })
+      // The disk has room for some 300; what came in a batch goes with it.
+      #expect(kept.count >= 100)
       #expect(store.verify(repair: false).isClean)
       #expect(store.invalidate(key: Array("a".utf8)))
     }
@@ -37,7 +46,7 @@ struct FullDiskTests {
   func `no room to preallocate is said, and leaves nothing half made`(
     preallocation: StoreConfiguration.Preallocation
   ) throws {
-    for kind in SmallFilesystem.Kind.allCases {
+    for kind in SmallFilesystem.Kind.possible {
       let disk = try SmallFilesystem(kind, byteCount: 24 << 20)
       let path = "\(disk.path)/cache"
       let configuration = StoreConfiguration(
@@ -62,7 +71,7 @@ struct FullDiskTests {
     }
   }
 
-  @Test(arguments: SmallFilesystem.Kind.allCases)
+  @Test(arguments: SmallFilesystem.Kind.possible)
   func `no room for the index is said at once, and leaves nothing half made`(
     kind: SmallFilesystem.Kind
   ) throws {

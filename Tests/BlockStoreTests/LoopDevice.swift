@@ -20,6 +20,14 @@ final class LoopDevice {
     path = command.text.trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
+  /// What the file behind the device takes.
+  func allocatedByteCount() throws -> Int {
+    let command = try Command(["stat", "-c", "%b %B", directory.file("disk")])
+    let numbers = command.text.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+    guard command.status == 0, numbers.count == 2 else { throw CocoaError(.fileReadUnknown) }
+    return numbers[0] * numbers[1]
+  }
+
   deinit {
     detach()
   }

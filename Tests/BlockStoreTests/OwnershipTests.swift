@@ -69,7 +69,8 @@ import Testing
     #expect(error?.code == .permission)
   }
 
-  @Test func `a symbolic link in the data file's place is not followed`() throws {
+  @Test(StoreFixture.forFiles)
+  func `a symbolic link in the data file's place is not followed`() throws {
     try FileManager.default.createDirectory(
       atPath: fixture.path, withIntermediateDirectories: true)
     let target = try fixture.directory.write([1, 2, 3], to: "victim")

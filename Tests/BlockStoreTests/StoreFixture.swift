@@ -2,11 +2,15 @@ import BlockStore
 import Bytes
 import Foundation
 import TestSupport
+import Testing
 
 /// A cache directory of a test's own, and the bytes that its blocks should have.
 struct StoreFixture {
   /// Whether caches keep their data on loop devices: `CULLET_TEST_BLOCK_DEVICE=1`.
   static let usesDevice = environmentValue("CULLET_TEST_BLOCK_DEVICE") == "1"
+
+  /// For tests of what only files have: sizes that change, links, copies.
+  static let forFiles = ConditionTrait.disabled(if: usesDevice, "the data is on a device")
 
   let directory: TemporaryDirectory
   private let device: LoopDevice?
@@ -113,6 +117,13 @@ extension StoredObject {
     let bytes = StoreFixture.bytes(
       block, version: version, count: validByteCount(ofBlock: block) ?? 0)
     fill(block: block, with: bytes.rawSpan)
+  }
+
+  /// Fills a block with `bytes`; whether they were taken.
+  func take(
+    _ block: UInt32, _ bytes: [UInt8], onSettled: (@Sendable (Bool) -> Void)? = nil
+  ) -> Bool {
+    fill(block: block, with: bytes.rawSpan, onSettled: onSettled)
   }
 
   /// Whether the block is cached with the right bytes; nil when it is not cached.

@@ -92,6 +92,22 @@ struct BadInputTests {
     try stage.succeed("unmount", stage.mountPoint)
   }
 
+  @Test func `a place that cannot hold a cache's data is refused with a reason`() throws {
+    let text = try stage.directory.write(Array("not a cache".utf8), to: "text")
+    let initialise = ["cache", "init", "--size", "4M", "--data"]
+    try expectFailure(65, text, "no cache", running: initialise + [text])
+    try expectFailure(73, "/dev/null", "no regular file", running: initialise + ["/dev/null"])
+    try expectFailure(73, "missing/x", running: initialise + [stage.directory.file("missing/x")])
+    #expect(!FileManager.default.fileExists(atPath: stage.cache))
+    let data = stage.directory.file("data")
+    try stage.succeed("cache", "init", "--size", "4M", "--data", data)
+    try FileManager.default.removeItem(atPath: data)
+    try expectFailure(66, data, "attach it", running: ["cache", "status"])
+    try expectFailure(
+      74, "bytes are to be reserved",
+      running: ["cache", "init", "--size", "8T", "--preallocate", "allocate"])
+  }
+
   @Test func `a full disk costs the caching, not the reading`() throws {
     try FileManager.default.createDirectory(
       atPath: stage.cache, withIntermediateDirectories: false)
@@ -128,6 +144,27 @@ struct BadInputTests {
       #expect(difference(text, SmallTree.expectedContent(of: index, marker: "second")) == nil)
     }
     try stage.succeed("unmount", stage.mountPoint)
+  }
+
+  @Test func `output that cannot be written is an I-O error`() throws {
+    let image = stage.directory.file("www/image.erofs")
+    let command = try Command(["sh", "-c", "'\(Stage.binary)' ls '\(image)' >/dev/full"])
+    #expect(command.status == 74)
+    #expect(command.errors.hasPrefix("cullet: error: standard output: No space left"))
+  }
+
+  @Test func `a name cannot steer the terminal it is shown on`() throws {
+    let tree = try TemporaryDirectory()
+    try tree.write([], to: "red\u{1B}[31m")
+    let image = stage.directory.file("hostile.erofs")
+    #expect(try Command(["mkfs.erofs", "--quiet", image, tree.path]).status == 0)
+    for option in ["-R", "-l"] {
+      let line = "'\(Stage.binary)' ls \(option) '\(image)'"
+      let shown = try Command(["script", "-qec", line, "/dev/null"]).text
+      #expect(shown.contains("red?[31m"))
+      #expect(!shown.contains("\u{1B}"))
+    }
+    #expect(try stage.succeed("ls", image).text.contains("red\u{1B}[31m"))
   }
 
   @Test func `arguments that make no sense are usage errors`() throws {

@@ -1,5 +1,6 @@
 import BlockStore
 import Bytes
+import Foundation
 import Linux
 import ReadPath
 import TestSupport
@@ -31,6 +32,32 @@ import Testing
         #expect(rig.tiers.memory.statistics.residentByteCount <= memory)
         try rig.close()
       }
+    }
+  }
+
+  @Test func `a block that the scrubber gave up is fetched once`() async throws {
+    try await onThread { [directory] in
+      let origin = ScriptedOrigin(byteCount: 40 * 65536)
+      try Rig.once(in: directory, origin) { _, object throws in
+        #expect(try object.isRight(at: 0, count: 40 * 65536))
+      }
+      let data = try FileHandle(forUpdating: URL(filePath: directory.file("cache/cache.dat")))
+      try data.seek(toOffset: 1 << 20 + 3 * 65536 + 100)
+      try data.write(contentsOf: Data([0xA5, 0x5A, 0xA5, 0x5A, 0xA5, 0x5A]))
+      try data.close()
+      origin.forgetRequests()
+      try Rig.once(in: directory, origin) { rig, object throws in
+        rig.store.setScrubRate(1 << 40)
+        #expect(eventually { rig.store.status().scrub.passes == 1 })
+        #expect(rig.store.status().scrub.badBlocks == 1)
+        #expect(origin.requests.isEmpty)
+        for _ in 0..<3 { #expect(try object.isRight(at: 0, count: 40 * 65536)) }
+      }
+      try Rig.once(in: directory, origin) { _, object throws in
+        #expect(try object.isRight(at: 0, count: 40 * 65536))
+      }
+      #expect(origin.requests.count == 1)
+      #expect(origin.requests.first?.byteCount == 65536)
     }
   }
 

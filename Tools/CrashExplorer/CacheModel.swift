@@ -4,8 +4,8 @@ internal import BlockStore
 struct CacheModel {
   /// What a crash at one moment leaves to be expected.
   struct Expectation {
-    /// The versions that each object may have; nil for an object that is not there.
-    var versions: [[Int?]]
+    /// What each object may be.
+    var states: [[ObjectState]]
     /// No fill with a lower number may be found: it was dropped, durably, or replaced.
     var objectFloors: [Int]
     var blockFloors: [Mark.Block: Int] = [:]
@@ -13,12 +13,25 @@ struct CacheModel {
     var fillLimit = 0
     /// The marks `bcull` may be at.
     var limits = [CullLimits.standard.bcull]
+    var slotCounts = [TrialCache.slotCount]
     /// Blocks that must be there.
     var required: Set<Mark.Block> = []
 
     init() {
-      versions = TrialCache.objects.map { _ in [nil] }
+      states = TrialCache.objects.map { _ in [ObjectState(version: nil)] }
       objectFloors = TrialCache.objects.map { _ in 0 }
+    }
+
+    /// Blocks that culling must leave, whatever of the possible is the case.
+    var pinned: Set<Mark.Block> {
+      var pinned: Set<Mark.Block> = []
+      for object in TrialCache.objects {
+        let always = states[object].map(\.pinned).reduce(nil) { (common: Set<UInt32>?, pins) in
+          common?.intersection(pins) ?? pins
+        }
+        pinned.formUnion((always ?? []).map { Mark.Block(object: object, block: $0) })
+      }
+      return pinned
     }
   }
 
@@ -30,7 +43,7 @@ struct CacheModel {
   private var expectations: [Expectation] = [Expectation()]
   private var effects: [(index: Int, effect: Mark.Effect)] = []
   private var presences: [(index: Int, presence: Mark.Presence)] = []
-  private var started: [Int: Mark.Effect] = [:]
+  private var started: [Int: (effect: Mark.Effect, states: [[ObjectState]])] = [:]
   /// Fills since the last count of what is present.
   private var recentFills: [Mark.Block: Int] = [:]
 
@@ -44,7 +57,7 @@ struct CacheModel {
     switch mark {
     case .started(let number, let effect):
       lastNumber = max(lastNumber, number)
-      started[number] = effect
+      started[number] = (effect, expectation.states)
       effects.append((index, effect))
       expectation.begin(effect)
       if case .fill(let object, let first, let count) = effect {
@@ -55,8 +68,8 @@ struct CacheModel {
         }
       }
     case .finished(let number, let succeeded):
-      if let effect = started.removeValue(forKey: number) {
-        expectation.end(effect, number: number, succeeded: succeeded)
+      if let (effect, states) = started.removeValue(forKey: number) {
+        expectation.end(effect, from: states, number: number, succeeded: succeeded)
       }
     case .present(let presence):
       presences.append((index, presence))
@@ -74,12 +87,15 @@ struct CacheModel {
     let end = next?.index ?? expectations.count
     let between = effects.lazy.filter { last.index < $0.index && $0.index < end }.map(\.effect)
     var required = Set(last.presence.blocks)
+    // What has been pinned all the time since.
+    lazy var kept = expectations[last.index...markCount].map(\.pinned)
+      .reduce(required) { $0.intersection($1) }
     var fillCount = 0
     var filled: Set<Mark.Block> = []
     for effect in between {
       switch effect {
-      case .none: break
-      case .limit, .cull: if next == nil { required = [] }
+      case .none, .pin, .unpin: break
+      case .limit, .cull, .resize: if next == nil { required.formIntersection(kept) }
       case .doubtfulOpening: required = []
       case .fill(let object, let first, let count):
         fillCount += count
@@ -92,11 +108,13 @@ struct CacheModel {
     }
     if let next {
       required.formIntersection(next.presence.blocks)
-      // A block may have been culled and filled again.
+      // A block may have been culled, or not been readable, and filled again.
       let counts = (last.presence.culledCount, next.presence.culledCount)
-      if counts.0 == nil && counts.1 == nil || counts.0 != counts.1 { required.subtract(filled) }
+      if counts.0 == nil && counts.1 == nil || counts.0 != counts.1 || !next.presence.isComplete {
+        required.subtract(filled)
+      }
     } else if fillCount > last.presence.spareCount {
-      required = []
+      required.formIntersection(kept)
     }
     expectation.required = required
     return expectation
@@ -107,39 +125,55 @@ extension CacheModel.Expectation {
   fileprivate mutating func begin(_ effect: Mark.Effect) {
     switch effect {
     case .none, .fill, .invalidation, .cull: break
-    case .doubtfulOpening: for object in TrialCache.objects { allow(nil, of: object) }
-    case .version(let object, let version): allow(version, of: object)
-    case .removal(let object): allow(nil, of: object)
+    case .doubtfulOpening:
+      for object in TrialCache.objects { allow([ObjectState(version: nil)], of: object) }
+    case .version(let object, _), .removal(let object), .pin(let object, _), .unpin(let object, _):
+      allow(states[object].map { $0.after(effect, on: object) }, of: object)
     case .limit(let cull): limits.append(cull)
+    case .resize(let slotCount): slotCounts.append(slotCount)
     }
   }
 
-  fileprivate mutating func end(_ effect: Mark.Effect, number: Int, succeeded: Bool) {
+  /// `before` is what the objects may have been when it began.
+  fileprivate mutating func end(
+    _ effect: Mark.Effect, from before: [[ObjectState]], number: Int, succeeded: Bool
+  ) {
     let floor = number * Workload.fillsPerOperation
     switch effect {
     case .none, .fill, .cull: break
     case .doubtfulOpening:
-      if succeeded { versions = TrialCache.objects.map { _ in [nil] } }
-    case .version(let object, let version):
+      if succeeded { states = TrialCache.objects.map { _ in [ObjectState(version: nil)] } }
+    case .version(let object, _), .removal(let object):
       if succeeded {
-        versions[object] = [version]
+        settle(object, from: before, effect)
         objectFloors[object] = floor
       } else {
-        allow(nil, of: object)
+        allow([ObjectState(version: nil)], of: object)
       }
+    case .pin(let object, _), .unpin(let object, _):
+      if succeeded { settle(object, from: before, effect) }
     case .invalidation(let object):
-      if succeeded { objectFloors[object] = floor } else { allow(nil, of: object) }
-    case .removal(let object):
       if succeeded {
-        versions[object] = [nil]
         objectFloors[object] = floor
+      } else {
+        allow([ObjectState(version: nil)], of: object)
       }
     case .limit(let cull):
       if succeeded { limits = [cull] }
+    case .resize(let slotCount):
+      if succeeded { slotCounts = [slotCount] }
     }
   }
 
-  private mutating func allow(_ version: Int?, of object: Int) {
-    if !versions[object].contains(version) { versions[object].append(version) }
+  /// The effect on the object is durable.
+  private mutating func settle(
+    _ object: Int, from before: [[ObjectState]], _ effect: Mark.Effect
+  ) {
+    states[object] = []
+    allow(before[object].map { $0.after(effect, on: object) }, of: object)
+  }
+
+  private mutating func allow(_ more: [ObjectState], of object: Int) {
+    for state in more where !states[object].contains(state) { states[object].append(state) }
   }
 }

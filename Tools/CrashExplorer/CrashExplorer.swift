@@ -6,8 +6,10 @@ struct CrashExplorer: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "Tools/crash", abstract: "Crash the cache in every way, and see what is left.",
     subcommands: [
-      Explore.self, Replay.self, Kills.self, Faults.self, StateWorker.self, ReplayWorker.self,
+      Explore.self, Replay.self, Kills.self, Faults.self, Soak.self, StateWorker.self,
+      ReplayWorker.self,
       KillWorker.self, Victim.self, FaultWorker.self,
+      VerifyIndex.self,
     ])
 }
 

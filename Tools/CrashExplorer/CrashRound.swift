@@ -26,7 +26,8 @@ struct CrashRound {
   /// `count` states by `seed`, in the order of the log.
   ///
   /// Where few pages are pending just before a sync, all subsets of them, as a quarter of the
-  /// states; the others are random, a tenth of them from the making of the cache.
+  /// states; the others are random, a tenth of them from the making of the cache and a fifth from
+  /// the changes of its size.
   func states(count: Int, seed: UInt64) throws -> [CrashState] {
     var generator = SeededGenerator(seed: seed)
     var states: [CrashState] = []
@@ -42,12 +43,33 @@ struct CrashRound {
       }
     }
     let creation = log.firstIndex { if case .mark(.present) = $0 { true } else { false } } ?? 0
+    let resizings = resizings
     while states.count < count {
-      let isEarly = Int.random(in: 0..<10, using: &generator) == 0
-      let eventCount = Int.random(in: 0...(isEarly ? creation : log.count), using: &generator)
+      let window =
+        switch Int.random(in: 0..<10, using: &generator) {
+        case 0: 0...creation
+        case 1...2: resizings.randomElement(using: &generator) ?? 0...log.count
+        default: 0...log.count
+        }
+      let eventCount = Int.random(in: window, using: &generator)
       add(eventCount, CrashState.Survival.random.randomElement(using: &generator) ?? .nothing)
     }
     return states.sorted { $0.eventCount < $1.eventCount }
+  }
+
+  /// From the beginning to the end of each change of size.
+  private var resizings: [ClosedRange<Int>] {
+    var resizings: [ClosedRange<Int>] = []
+    var start: Int?
+    for (index, event) in log.enumerated() {
+      guard case .mark(let mark) = event else { continue }
+      if case .started(_, .resize) = mark { start = index }
+      if case .finished = mark, let first = start {
+        resizings.append(first...index)
+        start = nil
+      }
+    }
+    return resizings
   }
 
   /// More subsets than of this many pages are not all tried.

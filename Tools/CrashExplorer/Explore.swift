@@ -19,8 +19,9 @@ struct Explore: ParsableCommand {
     print(
       """
       \(total.stateCount) crash states, 0 violations: seed \(surroundings.seed), \
-      \(total.nestedCount) nested, \(total.emptiedCount) begun empty, \
-      \(total.hitCount) blocks read, longest opening \
+      \(total.nestedCount) nested, \(total.auditCount) as of another boot, \
+      \(total.emptiedCount) begun empty, \(total.hitCount) blocks read, \
+      \(total.keptCount) kept by pins, longest opening \
       \(total.openingNanosecondsMax / 1_000_000) ms, \(Int(seconds)) s
       """)
   }
@@ -32,7 +33,7 @@ struct StateWorker: ParsableCommand {
     commandName: "state-worker", shouldDisplay: false)
 
   /// Enough states to see every part of a workload's log, few enough to see many workloads.
-  static let statesPerRound = 1000
+  static let statesPerRound = 500
   private static let operationCount = 120
 
   @OptionGroup var place: WorkerPlace

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CLinux
 internal import Linux
 internal import TestSupport
 
@@ -76,6 +77,9 @@ struct FaultWorker: ParsableCommand {
     _ summary: inout Summary
   ) throws -> Bool {
     try place.report("\(callClass) \(number) with \(name)")
+    // A store that hangs takes the process with it, and whoever started it sees that.
+    alarm(60)
+    defer { alarm(0) }
     let log = try recorder.record(
       workload: place.seed, operationCount: Self.operationCount,
       fault: .fault(callClass: callClass, number: number, errno: errno))

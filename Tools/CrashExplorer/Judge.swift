@@ -16,6 +16,8 @@ struct Judge {
   struct Findings {
     var openingNanoseconds: UInt64 = 0
     var hitCount = 0
+    /// Pinned blocks that a cull of everything has left.
+    var keptCount = 0
     var isEmptied = false
   }
 
@@ -47,39 +49,57 @@ struct Judge {
     var expectation = expectation
     if mayBeEmptied, wasEmptied || findings.isEmptied {
       expectation.required = []
-      for object in TrialCache.objects { expectation.versions[object].append(nil) }
+      for object in TrialCache.objects {
+        expectation.states[object].append(ObjectState(version: nil))
+      }
     }
     guard expectation.limits.contains(limit) else {
       throw Violation("bcull is \(limit), not any of \(expectation.limits)")
     }
-    let found = try readAll(store, expectation)
+    let (found, states) = try readAll(store, expectation)
     findings.hitCount = found.count
     let missing = expectation.required.subtracting(found)
+    if let block = missing.intersection(expectation.pinned).first {
+      throw Violation("block \(block.block) of object \(block.object) is gone, for all its pin")
+    }
     if missing.count > culledCount + Int(status.disk.culledBlocks),
       let block = missing.min(by: { ($0.object, $0.block) < ($1.object, $1.block) })
     {
       throw Violation(
-        "\(missing.count) durable blocks are gone, \(status.disk.culledBlocks) were culled; such as block \(block.block) of object "
-          + "\(block.object); the opening noted \(store.openReport.notes)")
+        "\(missing.count) durable blocks are gone, \(status.disk.culledBlocks) were culled; such as "
+          + "block \(block.block) of object \(block.object); the opening noted "
+          + "\(store.openReport.notes)")
     }
-    try checkSlots(store, usedCount: found.count)
-    if goingOn { try goOn(store) }
+    try checkSlots(store, usedCount: found.count, expectation.slotCounts)
+    if goingOn {
+      findings.keptCount = try cullAll(store, found, states)
+      try goOn(store)
+    }
     return findings
   }
 
-  /// Reads every block there may be; returns those that are hits.
+  /// Reads every block there may be; returns those that are hits, and what each object may be.
   private func readAll(
     _ store: CacheStore, _ expectation: CacheModel.Expectation
-  ) throws -> Set<Mark.Block> {
+  ) throws -> (found: Set<Mark.Block>, states: [[ObjectState]]) {
     var found: Set<Mark.Block> = []
+    var states: [[ObjectState]] = []
     for object in TrialCache.objects {
+      let description = store.find(key: TrialCache.key(of: object))
       let version = store.version(of: object)
-      guard expectation.versions[object].contains(version) else {
+      states.append(
+        expectation.states[object].filter { state in
+          state.version == version && state.pinned.count == description?.pinnedBlockCount ?? 0
+        })
+      guard !states[object].isEmpty else {
         throw Violation(
-          "object \(object) has version \(name(version)), not any of "
-            + "\(expectation.versions[object].map(name))")
+          "object \(object) has version \(name(version)) and \(description?.pinnedBlockCount ?? 0) "
+            + "pinned blocks, which is not any of \(expectation.states[object])")
       }
       guard let version else { continue }
+      guard description?.byteCount == TrialCache.byteCount(of: object, version: version) else {
+        throw Violation("object \(object) has the size of another version")
+      }
       let bound = try store.bind(object, version: version)
       for index in TrialCache.blocks {
         guard let words = bound.words(ofBlock: index) else { continue }
@@ -98,13 +118,15 @@ struct Judge {
         found.insert(block)
       }
     }
-    return found
+    return (found, states)
   }
 
   private func name(_ version: Int?) -> String { version.map { "\($0)" } ?? "none" }
 
   /// Every slot is accounted for, each block in a slot of its own, and nothing failed its checksum.
-  private func checkSlots(_ store: CacheStore, usedCount: Int) throws {
+  private func checkSlots(
+    _ store: CacheStore, usedCount: Int, _ slotCounts: [Int]
+  ) throws {
     let status = store.status()
     guard status.disk.checksumFailures == 0 else {
       throw Violation("\(status.disk.checksumFailures) blocks failed their checksums")
@@ -114,12 +136,36 @@ struct Judge {
       throw Violation("\(usedCount) blocks were found, but the slots are \(blocks)")
     }
     guard blocks.used + blocks.free + blocks.bad + blocks.quarantined == blocks.total,
-      blocks.total == TrialCache.slotCount
-    else { throw Violation("the slots do not add up: \(blocks)") }
+      slotCounts.contains(blocks.total)
+    else { throw Violation("the slots are \(blocks), of \(slotCounts) in all") }
   }
 
-  /// Fills some blocks and finds them again, also after a reopening.
+  /// Culls all that may be culled; returns how many of the blocks `found` are left, which must be
+  /// those that are pinned.
+  private func cullAll(
+    _ store: CacheStore, _ found: Set<Mark.Block>, _ states: [[ObjectState]]
+  ) throws -> Int {
+    _ = store.cull(CullRequest(targetFreePercent: 100))
+    var keptCount = 0
+    for block in found {
+      let states = states[block.object]
+      guard let version = states[0].version else { continue }
+      let isThere =
+        try store.bind(block.object, version: version).words(ofBlock: block.block) != nil
+      guard states.contains(where: { $0.pinned.contains(block.block) == isThere }) else {
+        throw Violation(
+          "block \(block.block) of object \(block.object) was "
+            + (isThere ? "not culled, without a pin" : "culled, for all its pin"))
+      }
+      if isThere { keptCount += 1 }
+    }
+    return keptCount
+  }
+
+  /// Fills some blocks and finds them again, also in a larger cache and after a reopening.
   private func goOn(_ store: CacheStore) throws {
+    let slotCount = store.status().blocks.total + 16
+    let culledBefore = store.culledCount
     let version = expectation.fillLimit + 1
     let object = try store.bind(0, version: version)
     let contents = TrialCache.blocks.prefix(10).map { block in
@@ -130,15 +176,19 @@ struct Judge {
       throw Violation("a fill was refused after recovery")
     }
     try store.flush()
-    try expect(contents, in: object, culledCount: store.culledCount)
+    try expect(contents, in: object, culledCount: store.culledCount - culledBefore)
+    try store.resize(to: TrialCache.capacity(ofSlots: slotCount))
     let report = store.verify(repair: false)
     guard report.isClean else {
       throw Violation("verification after recovery found \(report)")
     }
-    let culledCount = store.culledCount
+    let culledCount = store.culledCount - culledBefore
     store.close()
     let reopened = try CacheStore(trialIn: directory)
     defer { reopened.abandon() }
+    guard reopened.status().blocks.total == slotCount else {
+      throw Violation("the cache grew to \(slotCount) slots, and has \(reopened.status().blocks)")
+    }
     try expect(
       contents, in: try reopened.bind(0, version: version),
       culledCount: culledCount + reopened.culledCount)

@@ -15,6 +15,11 @@ enum Mark: Equatable {
     case invalidation(object: Int)
     case removal(object: Int)
     case limit(cull: Int)
+    /// Blocks that culling leaves from now on; ``TrialCache/wholeObject`` in another version too.
+    case pin(object: Int, Range<UInt32>)
+    case unpin(object: Int, Range<UInt32>)
+    /// The cache has this many slots from now on.
+    case resize(slotCount: Int)
     /// Blocks may be culled before the next count.
     case cull
     /// An opening that may find the cache emptied, after an error; it succeeds if it does.
@@ -51,6 +56,11 @@ extension Mark {
         case .invalidation(let object): "invalidation \(object)"
         case .removal(let object): "removal \(object)"
         case .limit(let cull): "limit \(cull)"
+        case .pin(let object, let blocks):
+          "pin \(object) \(blocks.lowerBound) \(blocks.upperBound)"
+        case .unpin(let object, let blocks):
+          "unpin \(object) \(blocks.lowerBound) \(blocks.upperBound)"
+        case .resize(let slotCount): "resize \(slotCount)"
         case .cull: "cull"
         case .doubtfulOpening: "opening"
         }
@@ -103,6 +113,11 @@ extension Mark.Effect {
     case ("invalidation", 1): self = .invalidation(object: numbers[0])
     case ("removal", 1): self = .removal(object: numbers[0])
     case ("limit", 1): self = .limit(cull: numbers[0])
+    case ("pin", 3) where numbers[1] <= numbers[2]:
+      self = .pin(object: numbers[0], UInt32(numbers[1])..<UInt32(numbers[2]))
+    case ("unpin", 3) where numbers[1] <= numbers[2]:
+      self = .unpin(object: numbers[0], UInt32(numbers[1])..<UInt32(numbers[2]))
+    case ("resize", 1): self = .resize(slotCount: numbers[0])
     case ("cull", 0): self = .cull
     case ("opening", 0): self = .doubtfulOpening
     default: return nil

@@ -17,6 +17,8 @@ final class MarksFile {
   /// Commands of the recorder, see its header.
   enum Command {
     case pause, resume, rewind, heal
+    case boot(Int)
+    case slow(microseconds: Int)
     case fault(callClass: String, number: Int, errno: Int32)
   }
 
@@ -27,6 +29,8 @@ final class MarksFile {
       case .resume: "!resume"
       case .rewind: "!rewind"
       case .heal: "!heal"
+      case .slow(let microseconds): "!slow \(microseconds)"
+      case .boot(let number): "!boot \(number)"
       case .fault(let callClass, let number, let errno): "!fault \(callClass) \(number) \(errno)"
       }
     try file.write(Array(text.utf8).rawSpan)

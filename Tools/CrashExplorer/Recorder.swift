@@ -7,6 +7,7 @@ struct Recorder {
   private let logPath: String
   /// The directory whose files it watches.
   let root: String
+  private var bootCount = 0
 
   /// Fails unless the process was started with the recorder; it records nothing at first.
   init() throws {
@@ -29,12 +30,15 @@ struct Recorder {
     try body()
   }
 
-  /// Records a workload on a new cache.
+  /// Records a workload on a new cache, every other one on a slow disk: other fills fall into a batch
+  /// then, and more of them wait.
   func record(
     workload seed: UInt64, operationCount: Int, fault: MarksFile.Command? = nil
   ) throws -> [RecordedEvent] {
     try DiskImage().write(to: root)
     try record {
+      try marks.order(.slow(microseconds: seed % 2 == 0 ? 0 : Int(seed % 400)))
+      defer { try? marks.order(.slow(microseconds: 0)) }
       if let fault { try marks.order(fault) }
       try Workload(
         directory: "\(root)/cache", marks: marks, seed: seed, mayBeEmptied: fault != nil
@@ -42,6 +46,12 @@ struct Recorder {
       try marks.order(.heal)
     }
     return try log()
+  }
+
+  /// Has the machine appear to have booted once more; or not, as it really has not.
+  mutating func pretendReboot(_ isPretended: Bool) throws {
+    bootCount += 1
+    try marks.order(.boot(isPretended ? bootCount : 0))
   }
 
   func log() throws -> [RecordedEvent] { try RecordedEvent.log(at: logPath) }

@@ -6,7 +6,7 @@ internal import TestSupport
 /// Makes crash states in a directory, one after the other, and judges each.
 struct StateTrial {
   let root: String
-  let recorder: Recorder
+  private var recorder: Recorder
   private(set) var summary = Summary()
 
   init(recorder: Recorder) {
@@ -24,10 +24,15 @@ struct StateTrial {
     // A store that hangs or dies takes the process with it, and whoever started it sees that.
     alarm(10)
     defer { alarm(0) }
+    // Then another process looks at the index first, which takes longer than all the rest.
+    let isOtherBoot = state.seed >> 32 % 32 == 0
+    if isOtherBoot { summary.auditCount += 1 }
     let image = disk.image(after: state)
     try image.write(to: root)
     var judge = Judge(
       directory: cache, expectation: expectation, mayBeEmptied: mayBeEmptied)
+    try recorder.pretendReboot(isOtherBoot)
+    defer { try? recorder.pretendReboot(false) }
     if state.isNested {
       try recorder.record {
         let store = try CacheStore(trialIn: cache)
@@ -45,6 +50,7 @@ struct StateTrial {
         survival: CrashState.Survival.random.randomElement(using: &generator) ?? .nothing,
         seed: generator.next())
       try second.image(after: nested).write(to: root)
+      try recorder.pretendReboot(isOtherBoot)
       summary.nestedCount += 1
     }
     let findings = try judge.judge(goingOn: state.seed % 4 == 0)
@@ -55,13 +61,17 @@ struct StateTrial {
   struct Summary: Codable {
     var stateCount = 0
     var nestedCount = 0
+    /// Those whose index another process has looked at.
+    var auditCount = 0
     var emptiedCount = 0
     var hitCount = 0
+    var keptCount = 0
     var openingNanosecondsMax: UInt64 = 0
 
     mutating func note(_ findings: Judge.Findings) {
       stateCount += 1
       hitCount += findings.hitCount
+      keptCount += findings.keptCount
       if findings.isEmptied { emptiedCount += 1 }
       openingNanosecondsMax = max(openingNanosecondsMax, findings.openingNanoseconds)
     }
@@ -69,8 +79,10 @@ struct StateTrial {
     mutating func add(_ other: Summary) {
       stateCount += other.stateCount
       nestedCount += other.nestedCount
+      auditCount += other.auditCount
       emptiedCount += other.emptiedCount
       hitCount += other.hitCount
+      keptCount += other.keptCount
       openingNanosecondsMax = max(openingNanosecondsMax, other.openingNanosecondsMax)
     }
   }

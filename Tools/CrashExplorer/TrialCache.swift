@@ -1,26 +1,44 @@
 internal import BlockStore
+internal import Linux
 
 /// The cache that every trial uses: small, so that everything in it happens soon.
 enum TrialCache {
-  static let slotCount = 64
+  /// Of a new cache.
+  static let slotCount = 40
+  /// What it is resized to.
+  static let slotCounts = [24, 32, 40, 48, 56, 64]
   static let blockByteCount = 16 << 10
   static let objects = 0..<6
-  /// All objects together have about twice the blocks that there are slots.
+  /// Of the largest objects; all together have more than twice the blocks that there are slots.
   static let blocks: Range<UInt32> = 0..<20
+  /// Every block that an object has or will ever have.
+  static let wholeObject: Range<UInt32> = 0..<blocks.upperBound + 1
+
   static let configuration = StoreConfiguration(
-    capacityByteCount: UInt64(slotCount * blockByteCount), blockByteCount: blockByteCount)
+    capacityByteCount: capacity(ofSlots: slotCount), blockByteCount: blockByteCount,
+    indexHelper: IndexHelper(program: Paths.executable, arguments: ["verify-index"]))
+
+  static func capacity(ofSlots slotCount: Int) -> UInt64 { UInt64(slotCount * blockByteCount) }
 
   static func key(of object: Int) -> [UInt8] { Array("object \(object)".utf8) }
 
+  static func blockCount(ofVersion version: Int) -> UInt32 {
+    blocks.upperBound - UInt32(version % 4) * 2
+  }
+
   /// The last block is a partial one.
-  static func byteCount(of object: Int) -> UInt64 {
-    UInt64((blocks.count - 1) * blockByteCount + 5000 + 8 * object)
+  static func byteCount(of object: Int, version: Int) -> UInt64 {
+    UInt64(Int(blockCount(ofVersion: version) - 1) * blockByteCount + 5000 + 8 * object)
   }
 
   static func coherency(ofVersion version: Int) -> [UInt8] { Array("\(version)".utf8) }
 
   static func version(ofCoherency coherency: [UInt8]) -> Int? {
     Int(String(decoding: coherency, as: UTF8.self))
+  }
+
+  static func pins(_ blocks: Range<UInt32>) -> PinnedBlocks {
+    blocks == wholeObject ? .whole : PinnedBlocks(ranges: [blocks])
   }
 }
 
@@ -33,11 +51,14 @@ extension CacheStore {
   func bind(_ object: Int, version: Int) throws(StoreError) -> StoredObject {
     try bind(
       key: TrialCache.key(of: object), coherency: TrialCache.coherency(ofVersion: version),
-      byteCount: TrialCache.byteCount(of: object))
+      byteCount: TrialCache.byteCount(of: object, version: version))
   }
 
   /// The version of an object that the cache knows.
   func version(of object: Int) -> Int? {
     find(key: TrialCache.key(of: object)).flatMap { TrialCache.version(ofCoherency: $0.coherency) }
   }
+
+  /// Blocks that the pins of all objects keep, cached or not.
+  var pinnedBlockCount: Int { objects().reduce(0) { $0 + $1.pinnedBlockCount } }
 }

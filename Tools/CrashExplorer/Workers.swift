@@ -90,7 +90,7 @@ struct WorkerTeam {
       ).wait()
       switch outcome.exitStatus {
       case 0: return nil
-      case nil: return "the process died, or was stopped after 10 s: \(outcome.complaint)"
+      case nil: return "the process died, or was stopped for taking too long: \(outcome.complaint)"
       default: return outcome.complaint
       }
     } catch {

@@ -53,7 +53,13 @@ final class Workload {
     let number = number
     self.number += 1
     try marks.write(.started(number, effect))
-    let succeeded = (try? body(number)) ?? false
+    var succeeded = false
+    do {
+      succeeded = try body(number)
+    } catch {
+      // Nothing fails unless it was made to.
+      if !mayBeEmptied { throw Violation("operation \(number), \(effect), failed: \(error)") }
+    }
     try marks.write(.finished(number, succeeded: succeeded))
   }
 
@@ -103,7 +109,8 @@ final class Workload {
     case .fill(let object, let first, let count):
       guard let bound = try self.object(object) else { return }
       let version = versions[object] ?? 0
-      let count = min(count, TrialCache.blocks.count - Int(first))
+      let count = min(count, Int(TrialCache.blockCount(ofVersion: version)) - Int(first))
+      guard count > 0 else { return }
       try step(.fill(object: object, block: first, count: count)) { number in
         var isTaken = true
         for index in 0..<count {
@@ -152,6 +159,27 @@ final class Workload {
         try store.setLimits(try CullLimits(brun: cull + 2, bcull: cull, bstop: 1))
         return true
       }
+    case .pin(let object, let blocks):
+      guard versions[object] != nil else { return }
+      // More would be refused, which changes nothing.
+      guard store.pinnedBlockCount + blocks.count <= store.status().blocks.total / 2 else { return }
+      try step(.pin(object: object, blocks)) { _ in
+        _ = try store.pin(key: TrialCache.key(of: object), TrialCache.pins(blocks))
+        return true
+      }
+    case .unpin(let object, let blocks):
+      guard versions[object] != nil else { return }
+      try step(.unpin(object: object, blocks)) { _ in
+        _ = try store.unpin(key: TrialCache.key(of: object), TrialCache.pins(blocks))
+        return true
+      }
+    case .resize(let slotCount):
+      guard store.pinnedBlockCount <= slotCount / 2 else { return }
+      try step(.resize(slotCount: slotCount)) { _ in
+        try store.resize(to: TrialCache.capacity(ofSlots: slotCount))
+        return true
+      }
+      try notePresence()
     case .reopen(let cleanly):
       objects = [:]
       if cleanly { store.close() } else { store.abandon() }
@@ -181,7 +209,7 @@ final class Workload {
       status.disk.droppedFills + status.disk.refusedFills + status.disk.writeErrors
       + status.disk.readErrors
     let cullMark = max(
-      (TrialCache.slotCount * status.limits.bcull + 99) / 100, TrialCache.slotCount / 32)
+      (status.blocks.total * status.limits.bcull + 99) / 100, status.blocks.total / 32)
     try marks.write(
       .present(
         Mark.Presence(

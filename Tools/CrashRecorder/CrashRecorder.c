@@ -46,6 +46,9 @@ static ino_t marks_inode;
 static enum fault_class fault_class;
 static long fault_countdown;
 static int fault_errno;
+static unsigned boot_number;
+static unsigned slowness;      /* microseconds at most */
+static uint64_t slowness_state; /* what the next delay is made of */
 
 __attribute__((constructor)) static void start(void) {
   const char *directory = getenv("CULLET_RECORDER_ROOT");
@@ -57,6 +60,8 @@ __attribute__((constructor)) static void start(void) {
   root_length = strlen(root);
   log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   is_recording = log_fd >= 0;
+  /* The log has one writer: programs that this process starts go unrecorded. */
+  unsetenv("LD_PRELOAD");
 }
 
 /* The log. */
@@ -143,6 +148,13 @@ static int strikes(enum fault_class class) {
   return 1;
 }
 
+/* Has a call take its time, as disks do. */
+static void dawdle(void) {
+  if (!slowness || !is_recording) return;
+  slowness_state = slowness_state * 6364136223846793005u + 1442695040888963407u;
+  usleep((useconds_t)((slowness_state >> 33) % slowness));
+}
+
 static long fail(int error) {
   errno = error;
   return -1;
@@ -160,6 +172,10 @@ static void obey(const char *text, size_t length) {
     file_count = 0;
     if (syscall(SYS_ftruncate, log_fd, 0) != 0) abort();
     lseek64(log_fd, 0, SEEK_SET);
+  } else if (sscanf(command, "!slow %u", &slowness) == 1) {
+    slowness_state = slowness;
+  } else if (sscanf(command, "!boot %u", &boot_number) == 1) {
+    return;
   } else if (sscanf(command, "!fault %31s %ld %d", class, &number, &error) == 3) {
     for (int index = WRITE; index <= OPEN; index++)
       if (!strcmp(class, class_names[index])) fault_class = (enum fault_class)index;
@@ -175,9 +191,19 @@ static int is_directory(int fd) {
   return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* The name of a boot of the machine that never was. */
+static int open_boot(void) {
+  char text[40];
+  int length = snprintf(text, sizeof text, "%08x-0000-4000-8000-000000000000\n", boot_number);
+  int fd = memfd_create("boot", MFD_CLOEXEC);
+  if (fd >= 0 && syscall(SYS_pwrite64, fd, text, length, 0) != length) abort();
+  return fd;
+}
+
 static int open_recorded(int directory, const char *path, int flags, mode_t mode) {
   int changes = (flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC));
   if (log_fd < 0) return (int)syscall(SYS_openat, directory, path, flags, mode);
+  if (boot_number && !strcmp(path, "/proc/sys/kernel/random/boot_id")) return open_boot();
   pthread_mutex_lock(&lock);
   char buffer[PATH_MAX];
   struct stat before;
@@ -294,6 +320,7 @@ static ssize_t write_recorded(int fd, const struct iovec *parts, int count, off6
     pthread_mutex_unlock(&lock);
     goto plain;
   }
+  dawdle();
   int mode = fcntl(fd, F_GETFL);
   int is_durable = (mode & O_DSYNC) || (flags & (RWF_DSYNC | RWF_SYNC));
   off64_t place = offset;
@@ -397,6 +424,7 @@ static int sync_recorded(int fd, long call) {
   char buffer[PATH_MAX];
   const char *name = NULL;
   if (!file && is_recording && is_directory(fd)) name = path_of(fd, buffer);
+  if (file) dawdle();
   int fails = is_recording && (file || name) && strikes(SYNC);
   long result = fails ? fail(fault_errno) : syscall(call, fd);
   int saved = errno;

@@ -35,14 +35,17 @@ struct CacheInit: ParsableCommand {
   @Option(
     help: "Where blocks are kept: a file or a block device (default: in the cache directory).")
   var data: String?
-  @Option(help: "Space to take at once: none, allocate or write.")
+  @Option(help: "Space to take at once, also when the cache grows: none, allocate or write.")
   var preallocate = StoreConfiguration.Preallocation.none
+  @Option(help: "How blocks are read and written: direct (past the page cache) or buffered.")
+  var io = StoreConfiguration().io
 
   func run() throws {
     var configuration = StoreConfiguration()
     configuration.capacityByteCount = size?.byteCount
     configuration.dataPath = data
     configuration.preallocation = preallocate
+    configuration.io = io
     configuration.blockByteCount = Int(clamping: blockSize.byteCount)
     do throws(StoreError) {
       try CacheStore.format(directory: cache.directory.path, configuration: configuration)
@@ -53,6 +56,7 @@ struct CacheInit: ParsableCommand {
 }
 
 extension StoreConfiguration.Preallocation: ExpressibleByArgument {}
+extension StoreConfiguration.IOMode: ExpressibleByArgument {}
 
 struct CacheStatus: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -82,6 +86,7 @@ struct CacheStatus: ParsableCommand {
       disk       \(report.disk.hits) hits, \(report.disk.misses) misses, \
       \(report.disk.filledBlocks) filled, \(report.disk.culledBlocks) culled, \
       \(report.disk.checksumFailures) checksum failures
+      scrub      \(scrubText(report.scrub))
       memory     \(sizeText(UInt64(report.memory.residentBytes))) of \
       \(sizeText(UInt64(report.memory.budgetBytes))), \(report.memory.hits) hits, \
       \(report.memory.misses) misses
@@ -100,17 +105,29 @@ struct CacheStatus: ParsableCommand {
         + "\(counted(Int(clamping: disk.writeErrors), "write error")), "
         + "\(counted(Int(clamping: disk.readErrors), "read error")): is the disk full?")
   }
+
+  private func scrubText(_ scrub: CacheStatusReport.Scrub) -> String {
+    let rate = scrub.bytesPerSecond == 0 ? "off" : "\(sizeText(scrub.bytesPerSecond))/s"
+    let last = scrub.lastPassFinished.map { ", the last at \($0)" } ?? ""
+    return "\(rate), \(counted(Int(clamping: scrub.checkedBlocks), "block")) checked, "
+      + "\(scrub.badBlocks) bad, passes done: \(scrub.passes)\(last)"
+  }
 }
 
 struct CacheList: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ls", abstract: "List the cached objects.",
+    commandName: "ls", abstract: "List the cached objects, those that are culled first first.",
     discussion: """
+      Culling takes blocks, not objects: those that were used once, coldest first, then those that \
+      were used again. --order says how many of each an object has, and how many blocks of others \
+      go before its first.
+
       EXAMPLE
         cullet cache ls
       """)
 
   @OptionGroup var cache: CacheOptions
+  @Flag(help: "Explain the order in which blocks are culled.") var order = false
   @Flag(help: "Print one JSON document an object.") var json = false
 
   func run() throws {
@@ -125,7 +142,17 @@ struct CacheList: ParsableCommand {
         "\(padded(sizeText(report.cachedBytes), 10)) of \(padded(sizeText(report.size), 10)) "
           + "\(padded("\(share) %", 5))  \(report.lastUse)  \(report.pinned ? "pinned " : "")"
           + report.source)
+      if order { Terminal.print("    " + orderText(report.culling)) }
     }
+  }
+}
+
+extension CacheList {
+  private func orderText(_ culling: ObjectReport.Culling) -> String {
+    let counts =
+      "\(culling.usedOnce) used once, \(culling.usedAgain) used again, \(culling.pinned) pinned"
+    guard let blocksAhead = culling.blocksAhead else { return "nothing to cull; \(counts)" }
+    return "first after \(counted(blocksAhead, "other block")); \(counts)"
   }
 }
 

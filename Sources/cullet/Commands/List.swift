@@ -38,16 +38,17 @@ struct List: ParsableCommand {
   }
 
   private func show(_ inode: Inode, at path: [UInt8], in image: Image) throws {
-    guard json || long else { return Terminal.write(path + [0x0A]) }
+    guard json || long else { return Terminal.write(Terminal.shown(path) + [0x0A]) }
     let entry = try ManifestEntry(
       inode, at: path, in: image, withAttributes: false, withDigest: false)
     if json { return try Terminal.printJSON(entry) }
     let size = entry.rdev.map { "\($0[0]), \($0[1])" } ?? "\(inode.byteCount)"
     let target = entry.target.map { " -> \($0)" } ?? ""
-    Terminal.print(
+    let line =
       "\(modeText(inode)) \(padded("\(entry.nlink)", 3)) \(padded("\(entry.uid)", 5)) "
-        + "\(padded("\(entry.gid)", 5)) \(padded(size, 10)) "
-        + "\(timeText(entry.mtime)) \(entry.path)\(target)")
+      + "\(padded("\(entry.gid)", 5)) \(padded(size, 10)) "
+      + "\(timeText(entry.mtime)) \(entry.path)\(target)"
+    Terminal.write(Terminal.shown([UInt8](line.utf8)) + [0x0A])
   }
 }
 

@@ -20,13 +20,18 @@ struct MountImage: ParsableCommand {
   @OptionGroup var image: ImageOptions
   @Argument(help: "The directory to mount on.") var directory: String
   @Option(help: "What serves the files to the kernel.") var driver = Driver.fuse
+  @Option(
+    help:
+      "Bytes a second at which the owner of the cache reads it back, with K, M or G; 0 for not at all (default: 4M, or as it is)."
+  )
+  var scrubRate: ByteSize?
   @Flag(help: "Stay in the foreground until unmounted or interrupted.") var foreground = false
 
   func run() throws {
     let request = MountRequest(
       source: try ImageOpener.absolute(image.source),
       devices: try image.devices.map { try ImageOpener.absolute($0) },
-      directory: try mountPoint())
+      directory: try mountPoint(), scrubByteRate: scrubRate?.byteCount)
     let launcher = MountLauncher(cache: image.cache.directory, request: request)
     if foreground {
       try MountServing(cache: image.cache.directory, request: request, isForeground: true).run()

@@ -15,13 +15,15 @@ struct FilledStore {
   let blockCount: UInt32
 
   /// Makes a store of `slotCount` slots in `directory` with an object of `blockCount` blocks, none
-  /// of them cached yet.
-  init(in directory: String, slotCount: Int, blockCount: Int) throws {
+  /// of them cached yet; it reads and writes as `io` says.
+  init(
+    in directory: String, slotCount: Int, blockCount: Int, io: StoreConfiguration.IOMode
+  ) throws {
     store = try CacheStore(
       opening: directory,
       creatingWith: StoreConfiguration(
         capacityByteCount: UInt64(slotCount * Self.blockByteCount),
-        blockByteCount: Self.blockByteCount))
+        blockByteCount: Self.blockByteCount, io: io))
     object = try store.bind(
       key: [UInt8]("object".utf8), coherency: [1],
       byteCount: UInt64(blockCount * Self.blockByteCount))
@@ -41,17 +43,17 @@ struct FilledStore {
     try store.flush()
   }
 
-  /// Whether the store reads and writes its data file past the page cache.
+  /// How the store reads and writes its data file, in words: the filesystem may refuse to be passed.
   ///
   /// Asked of the kernel, which knows how each of the process's descriptors was opened.
-  func isDirect() throws -> Bool {
+  func modeName() throws -> String {
     for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
       let target = try? FileManager.default.destinationOfSymbolicLink(
         atPath: "/proc/self/fd/\(name)")
       guard let descriptor = Int32(name), target == dataPath else { continue }
-      if cullet_fcntl_int(descriptor, F_GETFL, 0) & O_DIRECT != 0 { return true }
+      if cullet_fcntl_int(descriptor, F_GETFL, 0) & O_DIRECT != 0 { return "O_DIRECT" }
     }
-    return false
+    return "buffered"
   }
 }
 

@@ -12,28 +12,35 @@ struct Ingest {
   private static let batchByteCount = 16 << 20
   private static let slotCount = 6144
 
-  private let filled: FilledStore
+  private let stores: [FilledStore]
   private let rawPath: String
   private let batch: FrozenBuffer
 
   init(directory: String) throws {
     rawPath = "\(directory)/raw"
-    filled = try FilledStore(
-      in: "\(directory)/cache", slotCount: Self.slotCount, blockCount: Self.blockCount)
+    stores = try StoreConfiguration.IOMode.allCases.map { io in
+      try FilledStore(
+        in: "\(directory)/\(io.rawValue)", slotCount: Self.slotCount, blockCount: Self.blockCount,
+        io: io)
+    }
     var generator = SeededGenerator(seed: 4)
     batch = FrozenBuffer(
       copying: generator.bytes(count: Self.batchByteCount).rawSpan, paddedTo: Self.batchByteCount)
     // Every slot once, and every byte of the raw file.
-    for _ in 0..<2 { try fillAnew() }
+    for store in stores {
+      for _ in 0..<2 { try fillAnew(store) }
+    }
     try writeRaw(
       FileDescriptor(direct: rawPath, [.writeOnly, .create]),
       byteCount: Self.slotCount * FilledStore.blockByteCount)
   }
 
   func measure(runCount: Int) throws -> [(Series, Double?)] {
-    var rate = Series(
-      "durable ingest", unit: .megabytesPerSecond,
-      otherName: "raw write of 16 MiB and fdatasync, O_DIRECT")
+    var rates = try stores.map { store in
+      Series(
+        "durable ingest, \(try store.modeName())", unit: .megabytesPerSecond,
+        otherName: "raw write of 16 MiB and fdatasync, O_DIRECT")
+    }
     var batchFlushes = Series("flushes a batch", unit: .flushes)
     var flushes = Series("flushes a GiB", unit: .flushes)
     let byteCount = Self.blockCount * FilledStore.blockByteCount
@@ -41,20 +48,23 @@ struct Ingest {
       let raw = try timed {
         try writeRaw(FileDescriptor(direct: rawPath, .writeOnly), byteCount: byteCount)
       }
-      rate.other.append(Double(byteCount) / 1e6 / raw)
-      let (seconds, disk) = try fillAnew()
-      rate.ours.append(Double(byteCount) / 1e6 / seconds)
-      // A commit is the flush of its pages and a meta page written through; see LMDB's `Environment`.
-      let flushCount = Double(2 * disk.commits + disk.dataSyncs)
-      batchFlushes.ours.append(flushCount / Double(disk.dataSyncs))
-      flushes.ours.append(flushCount / (Double(byteCount) / Double(1 << 30)))
+      for (index, store) in stores.enumerated() {
+        rates[index].other.append(Double(byteCount) / 1e6 / raw)
+        let (seconds, disk) = try fillAnew(store)
+        rates[index].ours.append(Double(byteCount) / 1e6 / seconds)
+        // A commit is the flush of its pages and a meta page written through; see LMDB's
+        // `Environment`.
+        let flushCount = Double(2 * disk.commits + disk.dataSyncs)
+        batchFlushes.ours.append(flushCount / Double(disk.dataSyncs))
+        flushes.ours.append(flushCount / (Double(byteCount) / Double(1 << 30)))
+      }
     }
-    return [(rate, 0.7), (batchFlushes, 3), (flushes, 200)]
+    return rates.map { ($0, 0.7) } + [(batchFlushes, 3), (flushes, 200)]
   }
 
   /// Drops all blocks and fills them again; the seconds that filling took, and what was counted.
   @discardableResult
-  private func fillAnew() throws -> (Double, StoreStatus.Disk) {
+  private func fillAnew(_ filled: FilledStore) throws -> (Double, StoreStatus.Disk) {
     let key = [UInt8]("object".utf8)
     guard filled.store.invalidate(key: key) else { throw StageError("cannot invalidate") }
     let object = try filled.store.bind(

@@ -26,7 +26,7 @@ struct StoreSuite {
       try Paths.createDirectory(place, mode: 0o700)
       let measured: [(series: Series, goal: Double?)] =
         switch part {
-        case .reads: try BlockReads(directory: place).measure(runCount: runCount)
+        case .reads: try BlockReads.measure(directory: place, runCount: runCount)
         case .ingest: try Ingest(directory: place).measure(runCount: runCount)
         case .index: try IndexLookup(directory: place).measure(runCount: runCount)
         case .opening: try Opening(directory: place).measure(runCount: runCount)

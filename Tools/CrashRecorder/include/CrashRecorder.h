@@ -11,6 +11,8 @@
  *   !fault CLASS N ERRNO   let the Nth call of a class fail from now on, once; errno 0 is a write of
  *                          half of what was asked
  *   !heal                  forget the fault
+ *   !slow N                let writes and syncs take up to N microseconds more, by chance
+ *   !boot N                let this be another boot of the machine, named by N; 0 is the real one
  */
 #ifndef CULLET_CRASH_RECORDER_H
 #define CULLET_CRASH_RECORDER_H
