@@ -215,24 +215,26 @@ extension Image {
       done += byteCount
       return
     }
-    let cluster = try cluster(stored, extent, of: inode, prefixByteCount: wanted)
+    let cluster = try cluster(
+      stored, extent, of: inode, prefixByteCount: wanted, isAtStart: skipped == 0)
     copy(cluster, of: extent, at: offset, into: &target, &done)
   }
 
   /// The first `prefixByteCount` bytes of `extent` or more, decoded by one thread for all that want
   /// them now or soon.
   ///
-  /// Whoever comes first gets no more than it wants decoded. Whoever wants more later gets the
-  /// whole extent, so that nothing is decoded more than twice.
+  /// Who reads from the start probably goes on, and gets the whole extent. Who comes first and
+  /// jumped into it gets no more than it wants; whoever wants more later gets the whole extent, so
+  /// that nothing is decoded more than twice.
   private func cluster(
-    _ stored: RawSpan, _ extent: Extent, of inode: Inode, prefixByteCount: Int
+    _ stored: RawSpan, _ extent: Extent, of inode: Inode, prefixByteCount: Int, isAtStart: Bool
   ) throws(ReadError) -> DecodedCluster {
     let key = key(of: extent)
     decodingTurns.take(key)
     defer { decodingTurns.end(key) }
     let known = clusters.value(for: key)
     if let known, known.bytes.count >= prefixByteCount { return known }
-    let byteCount = known == nil ? prefixByteCount : Int(extent.byteCount)
+    let byteCount = known == nil && !isAtStart ? prefixByteCount : Int(extent.byteCount)
     // Not zeroed first: the decoder fills all of it or throws.
     let bytes = try [UInt8](capacity: byteCount) { output throws(ReadError) in
       try unsafe output.withUnsafeMutableBufferPointer { buffer, filled throws(ReadError) in
