@@ -51,7 +51,7 @@ extension StoreCore {
         continue
       }
       // In this order: a block enters the table before it leaves the queue.
-      if let pending = queue.find(handle: incarnation.handle, block: block) {
+      if let pending = pending(incarnation, block: block, validByteCount: validByteCount) {
         let buffer = pending.buffer
         body(block, buffer.bytes.extracting(0..<validByteCount))
       } else if let pin = table.pin(handle: incarnation.handle, block: block, now: now) {
@@ -86,7 +86,8 @@ extension StoreCore {
         var slot = bytes._mutatingExtracting(start..<start + slotByteCount)
         let isRight =
           isRead
-          ? isRight(slot.bytes.extracting(0..<held.validByteCount), held, of: incarnation)
+          ? isRight(
+            slot.bytes.extracting(0..<held.validByteCount), held.block, held.pin, of: incarnation)
           : readSlot(
             held.pin, incarnation: incarnation, block: held.block,
             validByteCount: held.validByteCount, into: &slot)
@@ -94,15 +95,5 @@ extension StoreCore {
         release(held.pin, keeping: isRight)
       }
     }
-  }
-
-  private func isRight(
-    _ bytes: RawSpan, _ held: HeldBlock, of incarnation: Incarnation
-  ) -> Bool {
-    if incarnation.identity.checksum(ofBlock: held.block, bytes) == held.pin.checksum {
-      return true
-    }
-    counters.checksumFailures.count()
-    return false
   }
 }

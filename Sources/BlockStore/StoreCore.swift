@@ -69,9 +69,7 @@ final class StoreCore: Sendable {
   ) -> Bool {
     guard !isWithdrawn.load(ordering: .relaxed) else { return false }
     // In this order: a block enters the table before it leaves the queue.
-    if let pending = queue.find(handle: incarnation.handle, block: block) {
-      // The object was resized: the block ends elsewhere now.
-      guard pending.validByteCount == validByteCount else { return false }
+    if let pending = pending(incarnation, block: block, validByteCount: validByteCount) {
       let buffer = pending.buffer
       target.copy(buffer.bytes.extracting(0..<validByteCount))
       return true
@@ -118,11 +116,27 @@ final class StoreCore: Sendable {
       counters.readErrors.count()
       return false
     }
-    guard incarnation.identity.checksum(ofBlock: block, part.bytes) == pin.checksum else {
-      counters.checksumFailures.count()
-      return false
-    }
-    return true
+    return isRight(part.bytes, block, pin, of: incarnation)
+  }
+
+  /// Whether `bytes`, as they came from the slot, are what was filled; counts it when not.
+  func isRight(
+    _ bytes: RawSpan, _ block: UInt32, _ pin: SlotTable.Pin, of incarnation: Incarnation
+  ) -> Bool {
+    if incarnation.identity.checksum(ofBlock: block, bytes) == pin.checksum { return true }
+    counters.checksumFailures.count()
+    return false
+  }
+
+  /// The block while it waits to be written; nil also when it ends elsewhere since its object was
+  /// resized.
+  func pending(
+    _ incarnation: Incarnation, block: UInt32, validByteCount: Int
+  ) -> PendingBlock? {
+    guard let found = queue.find(handle: incarnation.handle, block: block),
+      found.validByteCount == validByteCount
+    else { return nil }
+    return found
   }
 
   /// Ends a read; a block that was not right is a miss from here on, and its slot never reused.

@@ -74,10 +74,10 @@ package final class StoredObject: Sendable {
   /// object is stale.
   package func read(blocks: [UInt32], _ body: (UInt32, RawSpan) -> Void) -> Bool {
     var hitCount = 0
-    if let incarnation, incarnation.isCurrent.load(ordering: .acquiring) {
+    if let incarnation, incarnation.isUsable {
       core.read(incarnation, blocks: blocks, of: byteCount) { block, bytes in
         // What was read may be of an epoch that ended meanwhile.
-        guard incarnation.isCurrent.load(ordering: .acquiring) else { return }
+        guard incarnation.isUsable else { return }
         hitCount += 1
         body(block, bytes)
       }

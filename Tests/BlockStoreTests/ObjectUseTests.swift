@@ -86,6 +86,7 @@ import Testing
     // Too short for the block: refused, as on a full disk.
     #expect(!object.take(1, [UInt8](repeating: 1, count: 10)))
     for block in 0..<4 as Range<UInt32> { #expect(object.bytes(ofBlock: block) == nil) }
+    #expect(object.read(blocks: [0, 1, 2, 3]) { block, _ in Issue.record("block \(block)") })
     #expect(!object.contains(block: 0))
     #expect(object.unuse(coherency: Array("v2".utf8)))
     #expect(object.isStale)
