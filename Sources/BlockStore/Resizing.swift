@@ -120,8 +120,23 @@ extension CommitWriter {
     next = slot == end ? slotCeiling : slot
     // Nothing would ever be emptied.
     guard index != nil else { return (false, withdrawnError()) }
-    let isStuck = error != nil && moving.contains { core.isPinned($0) }
-    return (isEmpty && slot == end, isStuck ? error : nil)
+    let staysPut = moving.contains { slot in
+      core.isPinned(slot) && core.table.status(of: slot).state == .live
+    }
+    return (isEmpty && slot == end, staysPut ? error ?? crowdedError() : nil)
+  }
+
+  /// Says that pinned blocks alone take all the room that there will be; nil while they do not.
+  ///
+  /// Pins were counted before, but slots may be bad.
+  private func crowdedError() -> StoreError? {
+    guard free.count <= marks.stop, recency.pinnedCount == recency.count, lingering.isEmpty else {
+      return nil
+    }
+    return StoreError(
+      .noSpace, path: core.directory,
+      message: "too many of the blocks that \(core.directory) would keep are bad: have them "
+        + "repaired by 'cullet cache verify --repair', or unpin some images")
   }
 
   /// Takes the records of empty slots that are to go out of the index, the last ones first, some

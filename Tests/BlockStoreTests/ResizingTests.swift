@@ -65,6 +65,29 @@ import Testing
     #expect(reopened.verify(repair: false).isClean)
   }
 
+  @Test(.timeLimit(.minutes(3)))
+  func `pinned blocks for which bad slots leave no room keep the cache from shrinking`() throws {
+    let store = try fixture.open(slotCount: 64)
+    let object = try store.bind("a")
+    object.fill(0..<60)
+    try store.flush()
+    _ = try store.pin(key: Array("a".utf8), PinnedBlocks(ranges: [36..<60]))
+    for block in 0..<36 as Range<UInt32> {
+      let bytes = StoreFixture.bytes(block)
+      if let offset = try fixture.slotOffset(holding: bytes) {
+        try fixture.overwrite([0xAA], at: offset + 100)
+      }
+      #expect(object.bytes(ofBlock: block) == nil)
+    }
+    let error = #expect(throws: StoreError.self) { try store.resize(to: 48 * 65536) }
+    #expect(error?.code == .noSpace)
+    #expect(store.status().blocks.total == 64)
+    for block in 36..<60 as Range<UInt32> { #expect(object.isRight(block) == true) }
+    #expect(store.verify(repair: true).isClean)
+    try store.resize(to: 48 * 65536)
+    for block in 36..<60 as Range<UInt32> { #expect(object.isRight(block) == true) }
+  }
+
   @Test func `blocks of a cache that is mostly empty survive its shrinking`() throws {
     let store = try fixture.open(slotCount: 1000, blockByteCount: 16 << 10)
     let passing = try store.bind("passing", blocks: 600)
