@@ -65,10 +65,10 @@ package struct DirectoryScanner {
           .device(DeviceNumber(major: status.deviceMajor, minor: status.deviceMinor))
         case .fifo, .socket, nil: .nothing
         }
-      let (seconds, nanoseconds) = floorDivision(status.modifiedAt, by: 1_000_000_000)
       let node = SourceNode(
         mode: mode, userID: status.userID, groupID: status.groupID,
-        modificationTime: Timestamp(seconds: seconds, nanoseconds: UInt32(nanoseconds)),
+        modificationTime: Timestamp(
+          seconds: status.modificationSeconds, nanoseconds: status.modificationNanoseconds),
         attributes: try inspection.extendedAttributes(), content: content)
       return (node, status)
     }
@@ -83,10 +83,4 @@ package struct DirectoryScanner {
       throw TreeSourceError(.system(error.errno), FileName(path).text)
     }
   }
-}
-
-/// `dividend / divisor` rounded down, and the rest, which is not negative.
-func floorDivision(_ dividend: Int64, by divisor: Int64) -> (quotient: Int64, rest: Int64) {
-  let (quotient, rest) = dividend.quotientAndRemainder(dividingBy: divisor)
-  return rest < 0 ? (quotient - 1, rest + divisor) : (quotient, rest)
 }
