@@ -73,7 +73,7 @@ struct OptionCase: CustomTestStringConvertible, Sendable {
 
 /// Every kind of image, against the kernel, fsck.erofs and our own reader.
 @Suite(.serialized) struct OptionTests {
-  @Test(arguments: OptionCase.all + OptionCase.modern)
+  @Test(arguments: OptionCase.all + OptionCase.modern + OptionCase.zstd)
   func `shows the tree it was made of, here and in the kernel`(_ option: OptionCase) throws {
     var generator = SeededGenerator(for: "options \(option.testDescription)")
     let tree = try RandomTree(&generator)
@@ -100,7 +100,7 @@ struct OptionCase: CustomTestStringConvertible, Sendable {
     #expect(check.status == 0, "\(check.errors)")
   }
 
-  @Test(arguments: OptionCase.all + OptionCase.modern)
+  @Test(arguments: OptionCase.all + OptionCase.modern + OptionCase.zstd)
   func `is the same whenever and with however many threads it is built`(
     _ option: OptionCase
   ) throws {

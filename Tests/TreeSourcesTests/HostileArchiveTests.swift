@@ -18,7 +18,7 @@ import TreeSources
   }
 
   private func expectMalformed(_ bytes: [UInt8], _ comment: Comment? = nil) {
-    let error = #expect(throws: TreeSourceError.self, comment) { try read(bytes) }
+    let error = #expect(throws: TreeSourceError.self, comment) { _ = try read(bytes) }
     guard case .malformed = error?.code else {
       Issue.record("\(String(describing: error))")
       return
