@@ -23,7 +23,7 @@ package struct FileContent: Sendable {
 
   enum Place: Sendable {
     /// A file of its own.
-    case path([UInt8])
+    case file(FileName, in: SourceDirectory)
     /// Parts of an archive, in order of the file.
     case pieces([Piece], of: ArchiveFile)
   }
@@ -31,10 +31,10 @@ package struct FileContent: Sendable {
   package let byteCount: UInt64
   let place: Place
 
-  /// The content of the file at `path`, which had `byteCount` bytes.
-  package init(path: [UInt8], byteCount: UInt64) {
+  /// The content of the file at `path` in `directory`, which had `byteCount` bytes.
+  init(file path: FileName, in directory: SourceDirectory, byteCount: UInt64) {
     self.byteCount = byteCount
-    place = .path(path)
+    place = .file(path, in: directory)
   }
 
   /// `byteCount` bytes that `pieces` of `archive` are, in order.
@@ -110,22 +110,18 @@ package struct ContentReader: ~Copyable {
 
   init(_ content: FileContent) throws(TreeSourceError) {
     self.content = content
-    guard case .path(let path) = content.place else {
+    guard case .file(let path, let directory) = content.place else {
       file = nil
       return
     }
-    do throws(SystemError) {
-      file = try PathInspection(path).open()
-    } catch {
-      throw TreeSourceError(.system(error.errno), FileName(path).text)
-    }
+    file = try directory.open(path)
   }
 
   /// Fills all of `target` from `offset`; a file that became shorter is an error.
   package func read(into target: inout MutableRawSpan, at offset: UInt64) throws(TreeSourceError) {
     switch content.place {
-    case .path(let path):
-      try read(into: &target, at: offset, from: file, name: FileName(path).text)
+    case .file(let path, let directory):
+      try read(into: &target, at: offset, from: file, path, in: directory)
     case .pieces(let pieces, let archive):
       try read(into: &target, at: offset, pieces, of: archive)
     }
@@ -133,16 +129,16 @@ package struct ContentReader: ~Copyable {
 
   private func read(
     into target: inout MutableRawSpan, at offset: UInt64, from file: borrowing FileDescriptor?,
-    name: String
+    _ path: FileName, in directory: SourceDirectory
   ) throws(TreeSourceError) {
     let wanted = target.byteCount
     let count: Int
     do throws(SystemError) {
       count = try file?.read(into: &target, at: offset) ?? 0
     } catch {
-      throw TreeSourceError(.system(error.errno), name)
+      throw directory.error(.system(error.errno), path)
     }
-    guard count == wanted else { throw TreeSourceError(.changed, name) }
+    guard count == wanted else { throw directory.error(.changed, path) }
   }
 
   private func read(

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Bytes
 internal import EROFS
 internal import EROFSBuilder
 internal import EROFSReader
@@ -72,7 +73,10 @@ struct Pack: ParsableCommand {
 
   /// The image takes the place of what has its name, which would be the end of a device or a pipe.
   private func checkIsReplaceable(_ image: String) throws {
-    guard let status = try? PathInspection(Array(image.utf8)).status() else { return }
+    guard let name = image.split(separator: "/").last,
+      let directory = try? DirectoryHandle(opening: Paths.parent(of: image)),
+      let status = try? directory.entry(FileName(String(name))).status()
+    else { return }
     switch FileType(mode: UInt16(truncatingIfNeeded: status.mode)) {
     case .characterDevice, .blockDevice, .fifo, .socket:
       throw Failure(.cannotCreate, "\(image): the image would replace what is no regular file")
