@@ -12,8 +12,13 @@ struct BaseMatching {
     case new(position: Int, FileContent)
   }
 
-  /// The file of the base for a position of the plan, and the digest of both.
-  private(set) var matches: [Int: (inode: Inode, digest: Digest)] = [:]
+  /// More files of equal content are not remembered.
+  private static let candidateCountLimit = 16
+
+  /// Files of the base for a position of the plan, in order of their places, and the digest of all.
+  ///
+  /// There are several since not every one can be named from outside.
+  private(set) var matches: [Int: (inodes: [Inode], digest: Digest)] = [:]
 
   /// Compares files of equal size only; contents are read by the plan's threads.
   init(_ plan: TreePlan, _ base: BaseImage) throws(BuildError) {
@@ -50,14 +55,16 @@ struct BaseMatching {
 
   /// What is known after some of the jobs, in whose order the base's files are first.
   private struct Found {
-    var known: [Digest: Inode] = [:]
-    var matches: [Int: (inode: Inode, digest: Digest)] = [:]
+    var known: [Digest: [Inode]] = [:]
+    var matches: [Int: (inodes: [Inode], digest: Digest)] = [:]
 
     mutating func note(_ job: Job, _ digest: Digest) {
       switch job {
-      case .base(let inode): if known[digest] == nil { known[digest] = inode }
+      case .base(let inode):
+        guard known[digest, default: []].count < BaseMatching.candidateCountLimit else { return }
+        known[digest, default: []].append(inode)
       case .new(let position, _):
-        if let inode = known[digest] { matches[position] = (inode, digest) }
+        if let inodes = known[digest] { matches[position] = (inodes, digest) }
       }
     }
   }

@@ -47,18 +47,31 @@ struct ContentWriter: ~Copyable {
   ) throws(BuildError) -> Set<Int> {
     var taken: Set<Int> = []
     for (position, match) in matching.matches.sorted(by: { $0.key < $1.key }) {
-      let head = plan.headByteCount(at: position)
-      guard let record = try base.record(of: match.inode, into: &spill),
-        plan.fits(record, behind: head, at: position)
-      else { continue }
+      guard let record = try record(for: position, from: match.inodes, of: base) else { continue }
+      let byteCount = plan.byteCount(ofFileAt: position)
       records[position] = record
       if plan.inodes[position].hasFingerprint { digests[position] = match.digest }
       contentHash.update(match.digest.bytes.rawSpan)
-      summary.bytes += match.inode.byteCount
-      summary.dedupSavedBytes += match.inode.byteCount
+      summary.bytes += byteCount
+      summary.dedupSavedBytes += byteCount
       taken.insert(position)
     }
     return taken
+  }
+
+  /// What the first of `inodes` says that is of use to the inode at `position`.
+  private mutating func record(
+    for position: Int, from inodes: [Inode], of base: BaseImage
+  ) throws(BuildError) -> ContentRecord? {
+    let head = plan.headByteCount(at: position)
+    for inode in inodes {
+      if let record = try base.record(of: inode, into: &spill),
+        plan.fits(record, behind: head, at: position)
+      {
+        return record
+      }
+    }
+    return nil
   }
 
   /// The digest of everything that was packed.
