@@ -14,7 +14,7 @@ package struct FileName: Hashable, Comparable, Sendable {
   }
 
   package static func < (left: FileName, right: FileName) -> Bool {
-    left.bytes.lexicographicallyPrecedes(right.bytes)
+    left.bytes.rawSpan.compareBytes(to: right.bytes.rawSpan) < 0
   }
 
   /// The name for a terminal: invalid UTF-8 is shown with replacement characters.

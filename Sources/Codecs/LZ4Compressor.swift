@@ -3,7 +3,8 @@ internal import CLZ4
 
 /// Fills a target of a fixed size with as much compressed input as it can hold.
 ///
-/// One compressor serves one thread; it keeps the working memory of its level.
+/// One compressor serves one thread; it keeps the working memory of its level. What it makes of an
+/// input does not depend on those before.
 @safe
 package struct LZ4Compressor: ~Copyable {
   /// How hard to try.
@@ -20,20 +21,23 @@ package struct LZ4Compressor: ~Copyable {
 
   private let effort: Effort
   /// LZ4HC's working memory; the fast encoder has its own on the stack.
-  private let state: UnsafeMutableRawPointer?
+  private let state: UnsafeMutablePointer<LZ4_streamHC_t>?
 
+  /// A compressor; traps when there is no memory for its state.
   package init(_ effort: Effort) {
     self.effort = effort
     switch effort {
     case .fast: unsafe state = nil
     case .high:
-      unsafe state = .allocate(
-        byteCount: Int(LZ4_sizeofStateHC()), alignment: MemoryLayout<UInt64>.alignment)
+      guard let made = unsafe LZ4_createStreamHC() else {
+        preconditionFailure("no memory for an LZ4HC encoder")
+      }
+      unsafe state = unsafe made
     }
   }
 
   deinit {
-    unsafe state?.deallocate()
+    if let state = unsafe state { _ = unsafe LZ4_freeStreamHC(state) }
   }
 
   /// Compresses a prefix of `source` into the start of `target`.
@@ -56,11 +60,22 @@ package struct LZ4Compressor: ~Copyable {
         return switch effort {
         case .fast: unsafe LZ4_compress_destSize(from, to, &consumed, capacity)
         case .high(let level):
-          unsafe LZ4_compress_HC_destSize(state, from, to, &consumed, capacity, Int32(level))
+          unsafe fillHC(state, from, to, &consumed, capacity, Int32(level))
         }
       }
     }
     guard produced > 0, consumed > 0 else { return nil }
     return (Int(consumed), Int(produced))
   }
+}
+
+/// As `LZ4_compress_HC_destSize`, but without clearing a quarter of a MiB first: entries of former
+/// inputs stay in the tables, out of reach by their distance.
+@unsafe
+private func fillHC(
+  _ state: UnsafeMutablePointer<LZ4_streamHC_t>?, _ source: UnsafePointer<CChar>,
+  _ target: UnsafeMutablePointer<CChar>, _ consumed: inout Int32, _ capacity: Int32, _ level: Int32
+) -> Int32 {
+  unsafe LZ4_resetStreamHC_fast(state, level)
+  return unsafe LZ4_compress_HC_continue_destSize(state, source, target, &consumed, capacity)
 }

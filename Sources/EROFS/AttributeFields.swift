@@ -33,6 +33,9 @@ package struct AttributeFields: Hashable, Sendable {
 
 /// The extended attributes behind one inode, as a builder stores them.
 package struct AttributeArea: Hashable, Sendable {
+  /// The most that an area may take: its size is stored in 16 bits, in units of 4 bytes.
+  package static let byteCountLimit = AttributeHeader.byteCount + 4 * (65_535 - 1)
+
   /// The bit of every class of names that is present.
   package var presentNames: UInt32 = 0
   package var sharedIDs: [UInt32] = []

@@ -17,7 +17,7 @@ package struct StoredExtent: Hashable, Sendable {
   }
 }
 
-/// The map of one LZ4 file: a header and an index for every block of the file.
+/// The map of one compressed file: a header and an index for every block of the file.
 ///
 /// Indexes are compact when data blocks follow each other, and full otherwise. The tables stand at
 /// ``ClusterMapHeader``, ``FullIndexes`` and ``CompactIndexes``.
@@ -30,16 +30,19 @@ package struct ClusterMapFields: Hashable, Sendable {
   package let hasBigClusters: Bool
   /// The size of the last extent's data behind the indexes; 0 when it is elsewhere.
   package var inlineByteCount: Int
+  /// What every compressed extent is compressed with.
+  package var algorithm: CompressionAlgorithm
 
   package init(
     blockSizeBits: UInt8, fileByteCount: UInt64, isCompact: Bool, hasBigClusters: Bool,
-    inlineByteCount: Int = 0
+    inlineByteCount: Int = 0, algorithm: CompressionAlgorithm = .lz4
   ) {
     self.blockSizeBits = blockSizeBits
     self.fileByteCount = fileByteCount
     self.isCompact = isCompact
     self.hasBigClusters = hasBigClusters
     self.inlineByteCount = inlineByteCount
+    self.algorithm = algorithm
   }
 
   package var clusterCount: UInt64 {
@@ -87,7 +90,7 @@ package struct ClusterMapFields: Hashable, Sendable {
     writer.append(UInt16(0))
     writer.append(UInt16(inlineByteCount))
     writer.append(flags)
-    writer.append(UInt16(0))
+    writer.append(UInt16(algorithm.rawValue))
     if !isCompact { writer.append(UInt64(0)) }
   }
 }

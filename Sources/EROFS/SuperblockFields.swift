@@ -17,8 +17,13 @@ package struct SuperblockFields: Hashable, Sendable {
   package var uuid: [UInt8]
   /// Up to 16 bytes.
   package var volumeName: [UInt8] = []
-  /// Blocks of the largest LZ4 cluster; nil when no file is compressed.
+  /// Blocks of the largest LZ4 cluster; nil when no file is compressed by LZ4.
   package var lz4ClusterBlockCount: Int?
+  /// The largest window of zstd as a power of two, from 10 to 20; nil when no file is compressed
+  /// by zstd.
+  ///
+  /// Records of algorithms are needed then.
+  package var zstdWindowBits: UInt8?
   package var extraDeviceCount: Int = 0
   /// Byte offset of the device table, a multiple of 128.
   package var deviceTableOffset: Int = 0
@@ -43,9 +48,18 @@ package struct SuperblockFields: Hashable, Sendable {
   }
 
   /// The room behind the superblock that records of compression algorithms may take, in bytes.
-  package static let configurationByteCount = 16
+  package static func configurationByteCount(
+    of algorithms: Set<CompressionAlgorithm>
+  ) -> Int {
+    (algorithms.contains(.lz4) ? lz4RecordByteCount : 0)
+      + (algorithms.contains(.zstd) ? zstdRecordByteCount : 0)
+  }
 
-  /// Writes the superblock, and the record of LZ4 where it needs one, into `image`.
+  // Each with the length that precedes it, and both multiples of 4, to which records are aligned.
+  private static let lz4RecordByteCount = 16
+  private static let zstdRecordByteCount = 8
+
+  /// Writes the superblock, and the records of algorithms where it needs any, into `image`.
   ///
   /// `image` holds the start of the image up to the end of the checksum's range, or more; the
   /// checksum is computed last, over everything that is in that range by then.
@@ -76,19 +90,30 @@ package struct SuperblockFields: Hashable, Sendable {
     encodeChecksum(into: &image)
   }
 
-  /// One bit of the algorithm map and a record, or the greatest distance where records are absent.
+  /// A bit of the algorithm map and a record for each, or the greatest distance of LZ4 where
+  /// records are absent.
   private func encodeCompression(into image: inout MutableRawSpan) {
-    guard let blockCount = lz4ClusterBlockCount else { return }
     let base = Superblock.offset
     guard incompatibleFeatures.contains(.compressionConfigurations) else {
-      image.store(UInt16.max, atByteOffset: base + 84)
+      if lz4ClusterBlockCount != nil { image.store(UInt16.max, atByteOffset: base + 84) }
       return
     }
-    let record = base + Superblock.byteCount
-    image.store(UInt16(1), atByteOffset: base + 84)
-    image.store(UInt16(14), atByteOffset: record)
-    image.store(UInt16.max, atByteOffset: record + 2)
-    image.store(UInt16(blockCount), atByteOffset: record + 4)
+    var record = base + Superblock.byteCount
+    var available: UInt16 = 0
+    if let lz4ClusterBlockCount {
+      available |= 1 << UInt16(CompressionAlgorithm.lz4.rawValue)
+      image.store(UInt16(Self.lz4RecordByteCount - 2), atByteOffset: record)
+      image.store(UInt16.max, atByteOffset: record + 2)
+      image.store(UInt16(lz4ClusterBlockCount), atByteOffset: record + 4)
+      record += Self.lz4RecordByteCount
+    }
+    if let zstdWindowBits {
+      available |= 1 << UInt16(CompressionAlgorithm.zstd.rawValue)
+      image.store(UInt16(Self.zstdRecordByteCount - 2), atByteOffset: record)
+      // Format 0.
+      image.store(zstdWindowBits - 10, atByteOffset: record + 3)
+    }
+    image.store(available, atByteOffset: base + 84)
   }
 
   private func encodeChecksum(into image: inout MutableRawSpan) {

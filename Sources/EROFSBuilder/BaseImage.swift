@@ -39,6 +39,11 @@ package struct BaseImage: Sendable {
     image.superblock.incompatibleFeatures.contains(.compressionConfigurations)
   }
 
+  /// What its files may be compressed with, of what the builder can say of them.
+  var algorithms: Set<CompressionAlgorithm> {
+    Set([.lz4, .zstd].filter { image.superblock.compression.allows($0) })
+  }
+
   func hasFile(byteCount: UInt64) -> Bool { candidates[byteCount] != nil }
 
   /// The files of the base that have one of the sizes, each size's in order of their places.
@@ -48,8 +53,9 @@ package struct BaseImage: Sendable {
 
   /// Where the content of `inode` is, with what has to be kept of it in `spill`.
   ///
-  /// Nil when the format has no way to name it from outside: fragments, other algorithms than LZ4,
-  /// extents that do not follow each other.
+  /// Nil when there is no way to name it from outside: fragments, several algorithms in one file or
+  /// others than the builder's, extents that do not follow each other, more than one of them within
+  /// a block of the file, data that does not end with a block.
   func record(of inode: Inode, into spill: inout Spill) throws(BuildError) -> ContentRecord? {
     let extents = try Self.reading { () throws(ReadError) in try image.extents(of: inode) }
     switch inode.dataLayout {
@@ -59,9 +65,13 @@ package struct BaseImage: Sendable {
     }
   }
 
+  /// The first block of an extent that is within what the base says it has.
   private func block(of extent: Extent) -> UInt32? {
     let mask = UInt64(image.superblock.blockByteCount - 1)
-    guard extent.place == .device(0), extent.storedOffset & mask == 0 else { return nil }
+    let end = blockCount << UInt64(image.superblock.blockSizeBits)
+    guard extent.place == .device(0), extent.storedOffset & mask == 0,
+      extent.storedOffset <= end, extent.storedByteCount <= end - extent.storedOffset
+    else { return nil }
     return UInt32(exactly: extent.storedOffset >> UInt64(image.superblock.blockSizeBits))
   }
 
@@ -102,31 +112,35 @@ package struct BaseImage: Sendable {
   ) throws(BuildError) -> ContentRecord? {
     guard image.superblock.incompatibleFeatures.contains(.zeroPadding) else { return nil }
     let blockBits = UInt64(image.superblock.blockSizeBits)
+    let blockByteCount = 1 << Int(blockBits)
+    let used = Set(extents.compactMap(\.algorithm))
+    let algorithm = used.first ?? .lz4
+    guard used.count <= 1, algorithms.contains(algorithm) else { return nil }
     var records: [StoredExtent] = []
     var tail: Spill.Range?
     var first: UInt32?
     var blockCount: UInt32 = 0
     for (index, extent) in extents.enumerated() {
-      guard extent.kind == .plain || extent.kind == .inline || extent.kind == .compressed(.lz4)
+      guard extent.kind == .plain || extent.kind == .inline || extent.algorithm != nil
       else { return nil }
       var stored = StoredExtent(
         byteCount: Int(extent.byteCount),
         blockCount: Int(extent.storedByteCount.dividedRoundingUp(by: 1 << blockBits)),
-        isCompressed: extent.kind == .compressed(.lz4))
+        isCompressed: extent.algorithm != nil)
       if case .metadata(.image) = extent.place, index == extents.count - 1 {
         tail = try spill.append(try storedBytes(of: extent))
         stored.blockCount = 1
       } else {
-        guard let block = block(of: extent), block == (first ?? block) + blockCount else {
-          return nil
-        }
+        guard let block = block(of: extent), block == (first ?? block) + blockCount,
+          !stored.isCompressed || extent.storedByteCount % UInt64(blockByteCount) == 0
+        else { return nil }
         first = first ?? block
         // An extent of blocks that are stored as they are may be many of the map's.
         guard stored.isCompressed else {
-          for start in stride(from: 0, to: stored.byteCount, by: 1 << Int(blockBits)) {
+          for start in stride(from: 0, to: stored.byteCount, by: blockByteCount) {
             records.append(
               StoredExtent(
-                byteCount: min(1 << Int(blockBits), stored.byteCount - start), blockCount: 1,
+                byteCount: min(blockByteCount, stored.byteCount - start), blockCount: 1,
                 isCompressed: false))
             blockCount += 1
           }
@@ -136,9 +150,21 @@ package struct BaseImage: Sendable {
       }
       records.append(stored)
     }
+    guard Self.hasIndexes(records, blockSizeBits: blockBits) else { return nil }
     return .compressed(
-      firstBlock: first ?? 0, blockCount: blockCount,
+      algorithm, firstBlock: first ?? 0, blockCount: blockCount,
       extents: try spill.append(RecordForm.encode(records)), tail: tail)
+  }
+
+  /// Whether extents can be said by indexes: every block of the file has the start of one at most.
+  private static func hasIndexes(_ extents: [StoredExtent], blockSizeBits: UInt64) -> Bool {
+    var offset: UInt64 = 0
+    for extent in extents.dropLast() {
+      let end = offset + UInt64(extent.byteCount)
+      guard end >> blockSizeBits > offset >> blockSizeBits else { return false }
+      offset = end
+    }
+    return true
   }
 
   /// What `inode` holds from `offset` to its end, less than a block.
@@ -189,5 +215,12 @@ package struct BaseImage: Sendable {
     } catch {
       throw .base(error)
     }
+  }
+}
+
+extension Extent {
+  /// What the extent is compressed with; nil when it is not.
+  fileprivate var algorithm: CompressionAlgorithm? {
+    if case .compressed(let algorithm) = kind { algorithm } else { nil }
   }
 }

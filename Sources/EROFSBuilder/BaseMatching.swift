@@ -1,6 +1,7 @@
 internal import Bytes
 internal import Codecs
 internal import EROFS
+internal import Linux
 internal import TreeSources
 
 /// Which files of a plan the base has already, found by the digests of contents.
@@ -11,8 +12,13 @@ struct BaseMatching {
     case new(position: Int, FileContent)
   }
 
-  /// The file of the base for a position of the plan, and the digest of both.
-  private(set) var matches: [Int: (inode: Inode, digest: Digest)] = [:]
+  /// More files of equal content are not remembered.
+  private static let candidateCountLimit = 16
+
+  /// Files of the base for a position of the plan, in order of their places, and the digest of all.
+  ///
+  /// There are several since not every one can be named from outside.
+  private(set) var matches: [Int: (inodes: [Inode], digest: Digest)] = [:]
 
   /// Compares files of equal size only; contents are read by the plan's threads.
   init(_ plan: TreePlan, _ base: BaseImage) throws(BuildError) {
@@ -27,46 +33,39 @@ struct BaseMatching {
         return Job.new(position: position, content)
       }
     let queue = Queue(jobs)
-    let pipeline = OrderedPipeline<Job, (Job, Digest)>(
-      windowCount: 2 * plan.options.threadCount + 2
-    ) { queue.next() }
-    var known: [Digest: Inode] = [:]
-    var found: [Int: (inode: Inode, digest: Digest)] = [:]
-    try pipeline.run(threadCount: plan.options.threadCount) {
-      { job throws(BuildError) in
-        switch job {
-        case .base(let inode): return (job, try base.digest(of: inode))
-        case .new(_, let content): return (job, try Self.digest(of: content))
+    let found = Lock(Found())
+    let pipeline = OrderedPipeline<Job, (Job, Digest), Void>(
+      windowCount: 2 * plan.options.threadCount + 2,
+      steps: .init {
+        { job throws(BuildError) in
+          switch job {
+          case .base(let inode): return (job, try base.digest(of: inode))
+          case .new(_, let content):
+            return (job, try readingSource { () throws(TreeSourceError) in try content.digest() })
+          }
         }
+      } place: { result throws(BuildError) in
+        found.withLock { $0.note(result.0, result.1) }
+      } finish: { _ throws(BuildError) in
       }
-    } consume: { result throws(BuildError) in
-      switch result.0 {
-      case .base(let inode): if known[result.1] == nil { known[result.1] = inode }
-      case .new(let position, _):
-        if let inode = known[result.1] { found[position] = (inode, result.1) }
-      }
-    }
-    matches = found
+    ) { queue.next() }
+    try pipeline.run(threadCount: plan.options.threadCount)
+    matches = found.withLock { $0.matches }
   }
 
-  private static func digest(of content: FileContent) throws(BuildError) -> Digest {
-    do throws(TreeSourceError) {
-      let reader = try content.open()
-      var hash = SHA256()
-      var buffer = [UInt8](
-        repeating: 0, count: Int(min(UInt64(JobQueue.segmentByteCount), content.byteCount)))
-      var offset: UInt64 = 0
-      while offset < content.byteCount {
-        let count = Int(min(UInt64(buffer.count), content.byteCount - offset))
-        var span = buffer.mutableRawSpan
-        var target = span[bytes: 0..<count]
-        try reader.read(into: &target, at: offset)
-        hash.update(buffer.rawSpan.extracting(0..<count))
-        offset += UInt64(count)
+  /// What is known after some of the jobs, in whose order the base's files are first.
+  private struct Found {
+    var known: [Digest: [Inode]] = [:]
+    var matches: [Int: (inodes: [Inode], digest: Digest)] = [:]
+
+    mutating func note(_ job: Job, _ digest: Digest) {
+      switch job {
+      case .base(let inode):
+        guard known[digest, default: []].count < BaseMatching.candidateCountLimit else { return }
+        known[digest, default: []].append(inode)
+      case .new(let position, _):
+        if let inodes = known[digest] { matches[position] = (inodes, digest) }
       }
-      return hash.finish()
-    } catch {
-      throw .source(error)
     }
   }
 

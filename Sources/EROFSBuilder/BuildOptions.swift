@@ -1,17 +1,41 @@
-package import Codecs
+internal import Bytes
 package import EROFS
+
+/// What contents are compressed with, and how hard it tries.
+package enum CompressionEffort: Hashable, Sendable {
+  /// LZ4: an extent is as long as its cluster has room for.
+  case fast
+  /// LZ4HC at this level, from 1 to 12; the same format.
+  case high(level: Int)
+  /// zstd at this level, from 1 to 22: an extent has a cluster's bytes, and takes what blocks it
+  /// needs.
+  case zstd(level: Int)
+
+  package var algorithm: CompressionAlgorithm {
+    switch self {
+    case .fast, .high: .lz4
+    case .zstd: .zstd
+    }
+  }
+}
 
 /// How regular files are compressed.
 package struct CompressionSettings: Hashable, Sendable {
   /// Nil: not at all.
-  package var effort: LZ4Compressor.Effort?
+  package var effort: CompressionEffort?
   /// What the data of an extent takes at most, a multiple of the block size, up to 1 MiB.
   package var clusterByteCount: Int
   /// What an extent decodes to at most; nil: as much as fits its cluster.
   package var extentByteCountLimit: Int?
 
+  /// What an extent of a fixed length has; zstd's are whole blocks.
+  func extentByteCount(blockByteCount: Int) -> Int {
+    min(clusterByteCount, extentByteCountLimit ?? clusterByteCount)
+      .roundedDown(toMultipleOf: blockByteCount)
+  }
+
   package init(
-    effort: LZ4Compressor.Effort?, clusterByteCount: Int, extentByteCountLimit: Int? = nil
+    effort: CompressionEffort?, clusterByteCount: Int, extentByteCountLimit: Int? = nil
   ) {
     self.effort = effort
     self.clusterByteCount = clusterByteCount
@@ -52,12 +76,15 @@ package struct BuildOptions: Sendable {
 
   package var blockByteCount: Int { 1 << Int(blockSizeBits) }
 
+  /// Everything that some file may be compressed with.
+  var settings: [CompressionSettings] { [compression] + hints.map(\.settings) }
+
   /// The greatest cluster that a file may have, in bytes.
   var greatestClusterByteCount: Int {
-    hints.reduce(compression.clusterByteCount) { max($0, $1.settings.clusterByteCount) }
+    settings.reduce(0) { max($0, $1.clusterByteCount) }
   }
 
-  var compresses: Bool {
-    compression.effort != nil || hints.contains { $0.settings.effort != nil }
-  }
+  var algorithms: Set<CompressionAlgorithm> { Set(settings.compactMap(\.effort?.algorithm)) }
+
+  var compresses: Bool { !algorithms.isEmpty }
 }

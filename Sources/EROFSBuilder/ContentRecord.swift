@@ -14,7 +14,8 @@ enum ContentRecord: Sendable {
   case chunked(chunkBits: UInt8, Spill.Range)
   /// A ``StoredExtent`` for each extent; the data of the last is in `tail`, if anything is.
   case compressed(
-    firstBlock: UInt32, blockCount: UInt32, extents: Spill.Range, tail: Spill.Range?)
+    CompressionAlgorithm, firstBlock: UInt32, blockCount: UInt32, extents: Spill.Range,
+    tail: Spill.Range?)
 }
 
 /// How extents and chunks are kept until metadata is written.

@@ -3,7 +3,7 @@ internal import Codecs
 internal import EROFS
 internal import Linux
 
-/// Writes what jobs packed, in order, and keeps where every file's content went.
+/// Gives what jobs packed its place, in order, and keeps where every file's content went.
 struct ContentWriter: ~Copyable {
   /// What tells chunks apart.
   private struct ChunkKey: Hashable {
@@ -16,7 +16,7 @@ struct ContentWriter: ~Copyable {
   private let dataOffset: UInt64
   /// Blocks of data so far; where the next one goes, from the start of the data.
   private(set) var blockCount: UInt64 = 0
-  private var flushedBlockCount: UInt64 = 0
+  private var placedBlockCount: UInt64 = 0
   private var chunks: [ChunkKey: UInt32] = [:]
   private(set) var records: [ContentRecord]
   private(set) var digests: [Int: Digest] = [:]
@@ -47,18 +47,31 @@ struct ContentWriter: ~Copyable {
   ) throws(BuildError) -> Set<Int> {
     var taken: Set<Int> = []
     for (position, match) in matching.matches.sorted(by: { $0.key < $1.key }) {
-      let head = plan.headByteCount(at: position)
-      guard let record = try base.record(of: match.inode, into: &spill),
-        plan.fits(record, behind: head, at: position)
-      else { continue }
+      guard let record = try record(for: position, from: match.inodes, of: base) else { continue }
+      let byteCount = plan.byteCount(ofFileAt: position)
       records[position] = record
       if plan.inodes[position].hasFingerprint { digests[position] = match.digest }
       contentHash.update(match.digest.bytes.rawSpan)
-      summary.bytes += match.inode.byteCount
-      summary.dedupSavedBytes += match.inode.byteCount
+      summary.bytes += byteCount
+      summary.dedupSavedBytes += byteCount
       taken.insert(position)
     }
     return taken
+  }
+
+  /// What the first of `inodes` says that is of use to the inode at `position`.
+  private mutating func record(
+    for position: Int, from inodes: [Inode], of base: BaseImage
+  ) throws(BuildError) -> ContentRecord? {
+    let head = plan.headByteCount(at: position)
+    for inode in inodes {
+      if let record = try base.record(of: inode, into: &spill),
+        plan.fits(record, behind: head, at: position)
+      {
+        return record
+      }
+    }
+    return nil
   }
 
   /// The digest of everything that was packed.
@@ -68,39 +81,20 @@ struct ContentWriter: ~Copyable {
     return whole.finish()
   }
 
-  /// Writes what is worth keeping of `job` to `file`.
-  mutating func write(
-    _ job: PackedJob, to file: borrowing FileDescriptor
-  ) throws(BuildError) {
+  /// Takes what is worth keeping of `job`; says where in the file it goes.
+  mutating func place(_ job: PackedJob) throws(BuildError) -> PlacedJob {
     var word = ByteWriter()
     word.append(job.hash)
     contentHash.update(word.bytes.rawSpan)
-    // Neighbours are written in one call.
-    var kept = 0..<0
+    var placed = PlacedJob(output: job.output)
     for segment in job.segments {
       for range in try take(segment, job.output) where !range.isEmpty {
-        if range.lowerBound == kept.upperBound {
-          kept = kept.lowerBound..<range.upperBound
-        } else {
-          try flush(kept, of: job.output, to: file)
-          kept = range
-        }
+        placed.append(
+          range, at: dataOffset + placedBlockCount << UInt64(plan.options.blockSizeBits))
+        placedBlockCount += UInt64(range.count / plan.options.blockByteCount)
       }
     }
-    try flush(kept, of: job.output, to: file)
-  }
-
-  private mutating func flush(
-    _ range: Range<Int>, of output: [UInt8], to file: borrowing FileDescriptor
-  ) throws(BuildError) {
-    let blockByteCount = plan.options.blockByteCount
-    let offset = dataOffset + flushedBlockCount * UInt64(blockByteCount)
-    do throws(SystemError) {
-      try file.write(output.rawSpan.extracting(range), at: offset)
-    } catch {
-      throw .output(error)
-    }
-    flushedBlockCount += UInt64(range.count / blockByteCount)
+    return placed
   }
 
   /// Notes where `segment` goes; returns the parts of the output to keep, in order.
@@ -119,10 +113,12 @@ struct ContentWriter: ~Copyable {
     switch segment.treatment {
     case .chunked: return try takeChunks(packed)
     case .plain: return try takePlain(packed, output)
-    case .compressed:
+    case .compressed(let settings):
       // A whole file that did not become smaller comes without extents.
-      guard !packed.extents.isEmpty else { return try takePlain(packed, output) }
-      return try takeCompressed(packed, output)
+      guard !packed.extents.isEmpty, let effort = settings.effort else {
+        return try takePlain(packed, output)
+      }
+      return try takeCompressed(packed, output, effort.algorithm)
     }
   }
 
@@ -200,7 +196,7 @@ struct ContentWriter: ~Copyable {
     if tailByteCount > 0, head + tailByteCount <= blockByteCount {
       if packed.tail.isEmpty {
         let start = stored.upperBound - blockByteCount
-        tail = try spill.append(Array(output[start..<start + tailByteCount]))
+        tail = try spill.append(output.rawSpan.extracting(start..<start + tailByteCount))
         stored = stored.lowerBound..<start
       } else {
         tail = try spill.append(packed.tail)
@@ -212,7 +208,7 @@ struct ContentWriter: ~Copyable {
   }
 
   private mutating func takeCompressed(
-    _ packed: PackedSegment, _ output: [UInt8]
+    _ packed: PackedSegment, _ output: [UInt8], _ algorithm: CompressionAlgorithm
   ) throws(BuildError) -> [Range<Int>] {
     let segment = packed.segment
     isRaw = isRaw && packed.extents.allSatisfy { !$0.isCompressed }
@@ -224,7 +220,8 @@ struct ContentWriter: ~Copyable {
     let extents = recordRange()
     let tail = packed.tail.isEmpty ? nil : try spill.append(packed.tail)
     records[segment.inode] = .compressed(
-      firstBlock: firstBlock, blockCount: try address() - firstBlock, extents: extents, tail: tail)
+      algorithm, firstBlock: firstBlock, blockCount: try address() - firstBlock, extents: extents,
+      tail: tail)
     return [packed.stored]
   }
 

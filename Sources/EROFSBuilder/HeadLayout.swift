@@ -16,9 +16,7 @@ struct HeadLayout {
   init(_ plan: TreePlan) {
     self.plan = plan
     var offset = Superblock.offset + Superblock.byteCount
-    if plan.options.compresses || plan.base != nil {
-      offset += SuperblockFields.configurationByteCount
-    }
+    offset += SuperblockFields.configurationByteCount(of: plan.algorithms)
     var writer = ByteWriter()
     if let name = plan.options.fingerprintName {
       Fingerprint(name: name).prefix.encode(into: &writer)
@@ -32,8 +30,8 @@ struct HeadLayout {
 
   /// Writes the head of the image that `layout` describes, all of the rest being there.
   func write(
-    _ layout: MetadataLayout, isCompressed: Bool, isChunked: Bool, identity: Digest,
-    imageByteCount: UInt64, to file: borrowing FileDescriptor
+    _ layout: MetadataLayout, algorithms: Set<CompressionAlgorithm>, isChunked: Bool,
+    identity: Digest, imageByteCount: UInt64, to file: borrowing FileDescriptor
   ) throws(BuildError) {
     let options = plan.options
     var compatible: CompatibleFeatures = [.superblockChecksum, .modificationTime]
@@ -41,9 +39,11 @@ struct HeadLayout {
     if plan.hasAttributes { compatible.insert(.attributeFilter) }
     if isChunked { incompatible.insert(.chunkedFiles) }
     if plan.base != nil { incompatible.insert(.deviceTable) }
-    if isCompressed {
+    if !algorithms.isEmpty {
       incompatible.insert(.zeroPadding)
-      if plan.hasBigClusters { incompatible.insert(.compressionConfigurations) }
+      if plan.hasBigClusters || algorithms != [.lz4] {
+        incompatible.insert(.compressionConfigurations)
+      }
       if options.packsTails || plan.baseHasTails { incompatible.insert(.tailPacking) }
     }
     if options.fingerprintName != nil {
@@ -58,13 +58,14 @@ struct HeadLayout {
       uuid: options.uuid ?? Self.uuid(identity))
     fields.attributeBlock = UInt32(layout.sharedOffset >> UInt64(options.blockSizeBits))
     fields.volumeName = options.volumeName
-    if isCompressed {
-      // What the base has is not known exactly, so the most that there can be.
-      let greatest =
-        plan.base?.hasBigClusters == true
-        ? CompressionConfiguration.encodedByteCountLimit : options.greatestClusterByteCount
+    // What the base has is not known exactly, so the most that there can be.
+    let greatest =
+      plan.base?.hasBigClusters == true
+      ? CompressionConfiguration.encodedByteCountLimit : options.greatestClusterByteCount
+    if algorithms.contains(.lz4) {
       fields.lz4ClusterBlockCount = max(1, greatest / options.blockByteCount)
     }
+    if algorithms.contains(.zstd) { fields.zstdWindowBits = Self.windowBits(of: greatest) }
     var devices = ByteWriter()
     if let base = plan.base {
       fields.extraDeviceCount = 1
@@ -92,6 +93,12 @@ struct HeadLayout {
     }
   }
 
+  /// Frames have no larger windows than contents, which are no longer than clusters; 10 is the
+  /// least that the format knows.
+  private static func windowBits(of clusterByteCount: Int) -> UInt8 {
+    UInt8(max(10, Int.bitWidth - (clusterByteCount - 1).leadingZeroBitCount))
+  }
+
   /// A UUID of version 8, the one for digests of one's own.
   private static func uuid(_ identity: Digest) -> [UInt8] {
     var bytes = Array(identity.bytes.prefix(16))
@@ -107,6 +114,11 @@ extension TreePlan {
     base?.image.superblock.incompatibleFeatures.contains(.tailPacking) == true
   }
 
+  /// What files may be compressed with, those included that the base has.
+  fileprivate var algorithms: Set<CompressionAlgorithm> {
+    options.algorithms.union(base?.algorithms ?? [])
+  }
+
   /// Whether any inode has extended attributes.
   var hasAttributes: Bool {
     inodes.contains { $0.attributes.byteCount > 0 || $0.hasFingerprint }
@@ -114,7 +126,10 @@ extension TreePlan {
 }
 
 extension ContentRecord {
-  var isCompressed: Bool { if case .compressed = self { true } else { false } }
+  /// What the content is compressed with; nil when it is not.
+  var algorithm: CompressionAlgorithm? {
+    if case .compressed(let algorithm, _, _, _, _) = self { algorithm } else { nil }
+  }
 
   var isChunked: Bool {
     switch self {

@@ -51,36 +51,38 @@ package struct ImageBuilder {
     let plan = try TreePlan(tree, options, base: base)
     let head = HeadLayout(plan)
     var file = try writing { () throws(SystemError) in try UnpublishedFile(at: path) }
-    let expected = MetadataLayout(plan, records: nil, firstOffset: head.byteCount)
+    let expected = try MetadataLayout(plan, records: nil, firstOffset: head.byteCount)
     let dataOffset = expected.end + plan.metadataSlackByteCount
-    var content = ContentWriter(
-      plan, dataOffset: dataOffset, spill: Spill(beside: path))
+    let content = ContentBox(
+      ContentWriter(plan, dataOffset: dataOffset, spill: Spill(beside: path)))
     var taken: Set<Int> = []
-    if let base { taken = try content.takeMatches(try BaseMatching(plan, base), from: base) }
-    try writeContents(plan, skipping: taken, &content, to: file.descriptor)
-    var layout = MetadataLayout(plan, records: content.records, firstOffset: head.byteCount)
+    if let base { taken = try content.writer.takeMatches(try BaseMatching(plan, base), from: base) }
+    let copy = try writing { () throws(SystemError) in try file.descriptor.duplicate() }
+    try writeContents(plan, skipping: taken, content, to: copy)
+    var layout = try MetadataLayout(
+      plan, records: content.writer.records, firstOffset: head.byteCount)
     let blockBits = UInt64(options.blockSizeBits)
-    let dataByteCount = content.blockCount << blockBits
+    let dataByteCount = content.writer.blockCount << blockBits
     layout.extend(to: dataOffset, dataByteCount: dataByteCount)
     try DataMove(from: dataOffset, to: layout.end, byteCount: dataByteCount)
       .run(in: file.descriptor)
-    let contentDigest = content.finishHash()
+    let contentDigest = content.writer.finishHash()
     let imageByteCount = layout.end + dataByteCount
     let imageBlockCount = imageByteCount >> blockBits
     guard imageBlockCount + (base?.blockCount ?? 0) < UInt64(UInt32.max) else {
       throw .limit("the image, with its base, has more than 2^32 blocks")
     }
     let metadataDigest = try MetadataWriter(
-      plan, layout, records: content.records, digests: content.digests,
+      plan, layout, records: content.writer.records, digests: content.writer.digests,
       baseBlock: UInt32(imageBlockCount), baseContents: taken
-    ).write(to: file.descriptor, reading: content.spill)
+    ).write(to: file.descriptor, reading: content.writer.spill)
     let identity = SHA256.digest(of: (contentDigest.bytes + metadataDigest.bytes).rawSpan)
     try head.write(
-      layout, isCompressed: content.records.contains { $0.isCompressed },
-      isChunked: content.records.contains { $0.isChunked },
+      layout, algorithms: Set(content.writer.records.compactMap(\.algorithm)),
+      isChunked: content.writer.records.contains { $0.isChunked },
       identity: identity, imageByteCount: imageByteCount, to: file.descriptor)
     try writing { () throws(SystemError) in try file.publish() }
-    var summary = content.summary
+    var summary = content.writer.summary
     summary.files = plan.inodes.count
     summary.imageBytes = imageByteCount
     summary.seconds = Double(MonotonicClock.now - start) / 1e9
@@ -88,27 +90,37 @@ package struct ImageBuilder {
   }
 
   private func writeContents(
-    _ plan: TreePlan, skipping taken: Set<Int>, _ content: inout ContentWriter,
-    to file: borrowing FileDescriptor
+    _ plan: TreePlan, skipping taken: Set<Int>, _ content: ContentBox,
+    to file: consuming FileDescriptor
   ) throws(BuildError) {
     let queue = JobQueue(plan, skipping: taken)
     let segmentByteCount = JobQueue.segmentByteCount(options)
     // A segment of whole blocks, or a batch, which is smaller.
     let pool = BufferPool(byteCount: segmentByteCount + options.blockByteCount)
-    // Enough for every thread to go on while the results before its own are awaited.
-    let pipeline = OrderedPipeline<[Segment], PackedJob>(
-      windowCount: 2 * options.threadCount + 2
-    ) { queue.next() }
-    let total = plan.contentOrder.reduce(0) { $0 + plan.byteCount(ofFileAt: $1) }
+    let doneByteCount = Lock<UInt64>(0)
+    let output = OutputFile(file)
     let options = options
+    let pipeline = OrderedPipeline<[Segment], PackedJob, PlacedJob>(
+      // Enough for every thread to go on while the results before its own are awaited.
+      windowCount: 2 * options.threadCount + 2,
+      steps: .init {
+        let packer = PackerBox(
+          SegmentPacker(options: options, pool: pool, segmentByteCount: segmentByteCount))
+        return { job throws(BuildError) in try packer.packer.pack(job) }
+      } place: { job throws(BuildError) in
+        let placed = try content.writer.place(job)
+        let byteCount = content.writer.summary.bytes
+        doneByteCount.withLock { $0 = byteCount }
+        return placed
+      } finish: { placed throws(BuildError) in
+        try placed.write(to: output.descriptor)
+        pool.put(placed.output)
+      }
+    ) { queue.next() }
     try pipeline.run(threadCount: options.threadCount) {
-      let packer = PackerBox(
-        SegmentPacker(options: options, pool: pool, segmentByteCount: segmentByteCount))
-      return { job throws(BuildError) in try packer.packer.pack(job) }
-    } consume: { job throws(BuildError) in
-      try content.write(job, to: file)
-      pool.put(job.output)
-      onProgress(Progress(doneByteCount: content.summary.bytes, byteCount: total))
+      onProgress(
+        Progress(
+          doneByteCount: doneByteCount.withLock { $0 }, byteCount: plan.contentByteCount))
     }
   }
 }
@@ -118,8 +130,25 @@ extension TreePlan {
   /// compress have tails beside their inodes.
   fileprivate var metadataSlackByteCount: UInt64 {
     guard options.compresses else { return 0 }
-    let byteCount = contentOrder.reduce(0) { $0 + self.byteCount(ofFileAt: $1) }
-    return (byteCount / 1024).roundedDown(toMultipleOf: UInt64(options.blockByteCount))
+    return (contentByteCount / 1024).roundedDown(toMultipleOf: UInt64(options.blockByteCount))
+  }
+}
+
+/// What the pipeline places contents by; guarded by it, for it places one job at a time.
+private final class ContentBox: @unchecked Sendable {
+  var writer: ContentWriter
+
+  init(_ writer: consuming ContentWriter) {
+    self.writer = writer
+  }
+}
+
+/// The image, for the threads that write it.
+private final class OutputFile: Sendable {
+  let descriptor: FileDescriptor
+
+  init(_ descriptor: consuming FileDescriptor) {
+    self.descriptor = descriptor
   }
 }
 

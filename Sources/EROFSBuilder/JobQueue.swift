@@ -80,10 +80,12 @@ extension TreePlan {
   }
 
   /// The map of a compressed file of this size.
-  func clusterMap(fileByteCount: UInt64, inlineByteCount: Int = 0) -> ClusterMapFields {
+  func clusterMap(
+    fileByteCount: UInt64, inlineByteCount: Int = 0, algorithm: CompressionAlgorithm = .lz4
+  ) -> ClusterMapFields {
     ClusterMapFields(
       blockSizeBits: options.blockSizeBits, fileByteCount: fileByteCount,
       isCompact: ClusterMapFields.allowsCompact(blockSizeBits: options.blockSizeBits),
-      hasBigClusters: hasBigClusters, inlineByteCount: inlineByteCount)
+      hasBigClusters: hasBigClusters, inlineByteCount: inlineByteCount, algorithm: algorithm)
   }
 }

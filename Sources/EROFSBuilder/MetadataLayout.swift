@@ -18,7 +18,9 @@ struct MetadataLayout {
   ///
   /// Without `records` contents are taken to be as they mostly are: compressed where they may be,
   /// and without holes.
-  init(_ plan: TreePlan, records: [ContentRecord]?, firstOffset: Int) {
+  init(
+    _ plan: TreePlan, records: [ContentRecord]?, firstOffset: Int
+  ) throws(BuildError) {
     let blockByteCount = plan.options.blockByteCount
     var allocator = MetadataAllocator(
       blockByteCount: blockByteCount, usedByteCount: UInt64(firstOffset))
@@ -34,7 +36,10 @@ struct MetadataLayout {
     for position in plan.inodes.indices {
       let count = plan.smallContent(at: position).blockCount
       guard count > 0 else { continue }
-      blocks[position] = UInt32(end / UInt64(blockByteCount))
+      guard let block = UInt32(exactly: end / UInt64(blockByteCount)) else {
+        throw .limit("the metadata takes more than 2^32 blocks")
+      }
+      blocks[position] = block
       end += UInt64(count * blockByteCount)
     }
   }
@@ -84,7 +89,7 @@ extension TreePlan {
     case .chunked(let chunkBits, _):
       return head
         + chunkTable(chunkBits, fileByteCount).byteCount(behind: UInt64(head))
-    case .compressed(_, _, _, let tail):
+    case .compressed(_, _, _, _, let tail):
       return head + clusterMap(fileByteCount: fileByteCount).byteCount(behind: UInt64(head))
         + (tail?.byteCount ?? 0)
     }
@@ -96,7 +101,7 @@ extension TreePlan {
     switch treatment {
     case .chunked: return .chunked(chunkBits: chunkBits, .empty)
     case .compressed:
-      return .compressed(firstBlock: 0, blockCount: 0, extents: .empty, tail: nil)
+      return .compressed(.lz4, firstBlock: 0, blockCount: 0, extents: .empty, tail: nil)
     case .plain:
       let tail = Int(fileByteCount % UInt64(options.blockByteCount))
       let fits = tail > 0 && head + tail <= options.blockByteCount
@@ -109,7 +114,7 @@ extension TreePlan {
   func fits(_ record: ContentRecord, behind head: Int, at position: Int) -> Bool {
     let hasTail =
       switch record {
-      case .plain(_, let tail), .compressed(_, _, _, let tail): tail != nil
+      case .plain(_, let tail), .compressed(_, _, _, _, let tail): tail != nil
       default: false
       }
     return !hasTail

@@ -19,6 +19,10 @@ struct MetadataWriter: ~Copyable {
   private let baseBlock: UInt32
   private let baseContents: Set<Int>
   private var hash = SHA256()
+  // Each goes forward but for what fills gaps.
+  private var inodeBuffer = WriteBuffer()
+  private var blockBuffer = WriteBuffer()
+  private var window = Spill.Window()
 
   init(
     _ plan: TreePlan, _ layout: MetadataLayout, records: [ContentRecord], digests: [Int: Digest],
@@ -44,17 +48,38 @@ struct MetadataWriter: ~Copyable {
         try writeRegular(position, to: file, reading: spill)
       }
     }
-    try put(plan.sharedAttributes.bytes, at: layout.sharedOffset, to: file)
+    let shared = plan.sharedAttributes.bytes
+    hash.update(shared.rawSpan)
+    do throws(SystemError) {
+      try inodeBuffer.flush(to: file)
+      try blockBuffer.flush(to: file)
+      try file.write(shared.rawSpan, at: layout.sharedOffset)
+    } catch {
+      throw .output(error)
+    }
     return hash.finish()
   }
 
+  /// Writes a part of an inode and what trails it.
   private mutating func put(
     _ bytes: [UInt8], at offset: UInt64, to file: borrowing FileDescriptor
   ) throws(BuildError) {
-    guard !bytes.isEmpty else { return }
     hash.update(bytes.rawSpan)
     do throws(SystemError) {
-      try file.write(bytes.rawSpan, at: offset)
+      try inodeBuffer.put(bytes, at: offset, to: file)
+    } catch {
+      throw .output(error)
+    }
+  }
+
+  /// Writes the blocks of a directory or symbolic link.
+  private mutating func putBlocks(
+    _ bytes: [UInt8], at block: UInt32, to file: borrowing FileDescriptor
+  ) throws(BuildError) {
+    hash.update(bytes.rawSpan)
+    do throws(SystemError) {
+      try blockBuffer.put(
+        bytes, at: UInt64(block) << UInt64(plan.options.blockSizeBits), to: file)
     } catch {
       throw .output(error)
     }
@@ -111,9 +136,7 @@ struct MetadataWriter: ~Copyable {
     writer.append(Array(content[blockPart...]))
     try put(writer.bytes, at: layout.inodeOffsets[position], to: file)
     if blockCount > 0, let block = layout.blocks[position] {
-      try put(
-        Array(content[..<blockPart]), at: UInt64(block) << UInt64(plan.options.blockSizeBits),
-        to: file)
+      try putBlocks(Array(content[..<blockPart]), at: block, to: file)
     }
   }
 
@@ -131,34 +154,42 @@ struct MetadataWriter: ~Copyable {
       var writer = head(
         position, tail == nil ? .plain : .inline, byteCount: byteCount,
         union: hasBlocks ? origin(of: position) + firstBlock : UInt32.max)
-      if let tail { writer.append(try spill.read(tail)) }
+      if let tail { writer.append(try spill.read(tail, by: &window)) }
       try put(writer.bytes, at: offset, to: file)
     case .sparse(let firstBlock, let chunkBits, let map):
       try writeSparse(position, firstBlock, chunkBits, map, to: file, reading: spill)
     case .chunked(let chunkBits, let table):
       try writeChunked(position, chunkBits, table, to: file, reading: spill)
-    case .compressed(let firstBlock, let blockCount, let extents, let tail):
+    case .compressed(let algorithm, let firstBlock, let blockCount, let extents, let tail):
       let head = head(
         position,
         plan.clusterMap(fileByteCount: byteCount).isCompact
           ? .compressedCompact : .compressedFull, byteCount: byteCount, union: blockCount)
       try writeMap(
-        head, position, firstBlock, extents, tail: tail, to: file, reading: spill)
+        head, position, algorithm, firstBlock, extents, tail: tail, to: file, reading: spill)
     }
   }
 
-  private mutating func writeSparse(
-    _ position: Int, _ firstBlock: UInt32, _ chunkBits: UInt8, _ map: Spill.Range,
-    to file: borrowing FileDescriptor, reading spill: borrowing Spill
-  ) throws(BuildError) {
+  /// The inode of a chunked file up to its table, which is to be filled.
+  private func chunkedHead(
+    _ position: Int, _ chunkBits: UInt8
+  ) -> (writer: ByteWriter, table: ChunkTableFields) {
     let byteCount = plan.byteCount(ofFileAt: position)
     let table = plan.chunkTable(chunkBits, byteCount)
     var writer = head(
       position, .chunked, byteCount: byteCount,
       union: table.format(blockSizeBits: plan.options.blockSizeBits))
     table.encodePadding(into: &writer, at: UInt64(writer.bytes.count))
+    return (writer, table)
+  }
+
+  private mutating func writeSparse(
+    _ position: Int, _ firstBlock: UInt32, _ chunkBits: UInt8, _ map: Spill.Range,
+    to file: borrowing FileDescriptor, reading spill: borrowing Spill
+  ) throws(BuildError) {
+    var (writer, table) = chunkedHead(position, chunkBits)
     var block = origin(of: position) + firstBlock
-    for isHole in try spill.read(map) {
+    for isHole in try spill.read(map, by: &window) {
       if isHole == 1 {
         table.encode(.hole, into: &writer)
       } else {
@@ -173,13 +204,8 @@ struct MetadataWriter: ~Copyable {
     _ position: Int, _ chunkBits: UInt8, _ records: Spill.Range, to file: borrowing FileDescriptor,
     reading spill: borrowing Spill
   ) throws(BuildError) {
-    let byteCount = plan.byteCount(ofFileAt: position)
-    let table = plan.chunkTable(chunkBits, byteCount)
-    var writer = head(
-      position, .chunked, byteCount: byteCount,
-      union: table.format(blockSizeBits: plan.options.blockSizeBits))
-    table.encodePadding(into: &writer, at: UInt64(writer.bytes.count))
-    let bytes = try spill.read(records)
+    var (writer, table) = chunkedHead(position, chunkBits)
+    let bytes = try spill.read(records, by: &window)
     for index in 0..<bytes.count / RecordForm.chunkByteCount {
       let block: UInt32 = bytes.rawSpan.load(fromByteOffset: index * RecordForm.chunkByteCount)
       table.encode(
@@ -191,12 +217,14 @@ struct MetadataWriter: ~Copyable {
 
   /// Appends the map of a compressed file, as much at a time as memory is worth.
   private mutating func writeMap(
-    _ head: ByteWriter, _ position: Int, _ firstBlock: UInt32, _ extents: Spill.Range,
-    tail: Spill.Range?, to file: borrowing FileDescriptor, reading spill: borrowing Spill
+    _ head: ByteWriter, _ position: Int, _ algorithm: CompressionAlgorithm, _ firstBlock: UInt32,
+    _ extents: Spill.Range, tail: Spill.Range?, to file: borrowing FileDescriptor,
+    reading spill: borrowing Spill
   ) throws(BuildError) {
     var offset = layout.inodeOffsets[position]
     let map = plan.clusterMap(
-      fileByteCount: plan.byteCount(ofFileAt: position), inlineByteCount: tail?.byteCount ?? 0)
+      fileByteCount: plan.byteCount(ofFileAt: position), inlineByteCount: tail?.byteCount ?? 0,
+      algorithm: algorithm)
     let headEnd = offset + UInt64(head.bytes.count)
     var writer = head
     map.encodeHeader(into: &writer, at: headEnd)
@@ -209,7 +237,7 @@ struct MetadataWriter: ~Copyable {
       let bytes = try spill.read(
         Spill.Range(
           offset: extents.offset + UInt64(start * RecordForm.extentByteCount),
-          byteCount: batchCount * RecordForm.extentByteCount))
+          byteCount: batchCount * RecordForm.extentByteCount), by: &window)
       for index in 0..<batchCount {
         let extent = RecordForm.extent(at: index, in: bytes.rawSpan)
         encoder.append(extent, at: block, into: &writer)
@@ -222,7 +250,7 @@ struct MetadataWriter: ~Copyable {
       }
     }
     encoder.finish(into: &writer)
-    if let tail { writer.append(try spill.read(tail)) }
+    if let tail { writer.append(try spill.read(tail, by: &window)) }
     try put(writer.bytes, at: offset, to: file)
   }
 }

@@ -10,9 +10,8 @@ struct SegmentPacker: ~Copyable {
   private let pool: BufferPool
   private var input: [UInt8]
   private var scratch: [UInt8]
-  /// The encoder that was used last, kept for its memory.
-  private var compressor: LZ4Compressor
-  private var effort: LZ4Compressor.Effort = .fast
+  /// The encoder that was used last.
+  private var compressor = ClusterCompressor(.fast)
 
   init(options: BuildOptions, pool: BufferPool, segmentByteCount: Int) {
     self.options = options
@@ -20,7 +19,6 @@ struct SegmentPacker: ~Copyable {
     input = [UInt8](repeating: 0, count: segmentByteCount)
     scratch = [UInt8](
       repeating: 0, count: max(options.greatestClusterByteCount, options.blockByteCount))
-    compressor = LZ4Compressor(.fast)
   }
 
   private var blockByteCount: Int { options.blockByteCount }
@@ -56,13 +54,11 @@ struct SegmentPacker: ~Copyable {
   private static func read(
     _ segment: Segment, into buffer: inout [UInt8], at offset: Int
   ) throws(BuildError) {
-    do throws(TreeSourceError) {
+    try readingSource { () throws(TreeSourceError) in
       let reader = try segment.content.open()
       var span = buffer.mutableRawSpan
       var target = span[bytes: offset..<offset + segment.byteCount]
       try reader.read(into: &target, at: segment.range.lowerBound)
-    } catch {
-      throw .source(error)
     }
   }
 
@@ -153,9 +149,8 @@ extension SegmentPacker {
     _ segment: Segment, _ settings: CompressionSettings, _ output: inout [UInt8],
     _ used: inout Int, _ result: inout PackedSegment
   ) {
-    if let effort = settings.effort, effort != self.effort {
-      compressor = LZ4Compressor(effort)
-      self.effort = effort
+    if let effort = settings.effort, effort != compressor.effort {
+      compressor = ClusterCompressor(effort)
     }
     let start = used
     let count = segment.byteCount
@@ -184,7 +179,7 @@ extension SegmentPacker {
         result.extents.append(StoredExtent(byteCount: rest, blockCount: 1, isCompressed: false))
         break
       }
-      let end = position + min(rest, settings.clusterByteCount)
+      let end = position + min(rest, storedByteCount(settings))
       while position < end {
         let part = min(blockByteCount, end - position)
         var span = output.mutableRawSpan
@@ -199,6 +194,14 @@ extension SegmentPacker {
     if segment.isFirst && segment.isLast { revertUnlessWorthwhile(&output, &used, &result) }
   }
 
+  /// What is stored as it is where compressing did not help.
+  private func storedByteCount(_ settings: CompressionSettings) -> Int {
+    switch settings.effort {
+    case .zstd: settings.extentByteCount(blockByteCount: blockByteCount)
+    default: settings.clusterByteCount
+    }
+  }
+
   /// Compresses what follows `position` into the scratch buffer; nil when there is no point.
   private mutating func compress(
     from position: Int, _ rest: Int, _ segment: Segment, _ settings: CompressionSettings
@@ -206,7 +209,14 @@ extension SegmentPacker {
     guard settings.effort != nil else { return nil }
     let mayBeTail = segment.isLast && segment.tailByteCountLimit > 0
     guard rest > blockByteCount || mayBeTail else { return nil }
-    let limit = min(rest, settings.extentByteCountLimit ?? rest)
+    var limit = min(rest, settings.extentByteCountLimit ?? rest)
+    var room = settings.clusterByteCount
+    if case .zstd = settings.effort {
+      limit = min(rest, settings.extentByteCount(blockByteCount: blockByteCount))
+      // A block less than it takes as it is, or what fits beside the inode.
+      let blocks = (limit - 1).roundedDown(toMultipleOf: blockByteCount)
+      room = max(blocks, mayBeTail && limit == rest ? segment.tailByteCountLimit : 0)
+    }
     // The span of one property keeps the others from being changed, so both buffers are borrowed.
     let input = input
     var scratch: [UInt8] = []
@@ -214,8 +224,8 @@ extension SegmentPacker {
     defer { swap(&scratch, &self.scratch) }
     let source = input.rawSpan.extracting(position..<position + limit)
     var span = scratch.mutableRawSpan
-    var target = span[bytes: 0..<settings.clusterByteCount]
-    guard let filled = compressor.fill(&target, from: source),
+    var target = span[bytes: 0..<room]
+    guard let filled = compressor.compress(source, into: &target),
       filled.produced < filled.consumed
     else { return nil }
     return filled

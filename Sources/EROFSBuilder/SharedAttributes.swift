@@ -52,9 +52,6 @@ struct SharedAttributes: Sendable {
         area.own.append(fields)
       }
     }
-    guard area.byteCount <= 12 + 4 * (65_535 - 1) else {
-      throw .limit("the extended attributes of one file take more than 256 KiB")
-    }
     return area
   }
 

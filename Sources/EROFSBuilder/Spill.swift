@@ -37,22 +37,41 @@ struct Spill: ~Copyable {
   /// Appends `bytes`; returns where they are.
   @discardableResult
   mutating func append(_ bytes: [UInt8]) throws(BuildError) -> Range {
-    let range = Range(offset: endOffset, byteCount: bytes.count)
-    recent.append(contentsOf: bytes)
+    try append(bytes.rawSpan)
+  }
+
+  /// Appends `bytes`; returns where they are.
+  @discardableResult
+  mutating func append(_ bytes: RawSpan) throws(BuildError) -> Range {
+    let range = Range(offset: endOffset, byteCount: bytes.byteCount)
+    unsafe bytes.withUnsafeBytes { bytes in unsafe recent.append(contentsOf: bytes) }
     if recent.count > memoryByteCountLimit { try flush() }
     return range
   }
 
-  /// The bytes at `range`.
-  func read(_ range: Range) throws(BuildError) -> [UInt8] {
+  /// What was read of the file last, and more than was asked for: most ranges follow each other.
+  struct Window {
+    fileprivate static let byteCount: UInt64 = 1 << 20
+
+    fileprivate var offset: UInt64 = 0
+    fileprivate var bytes: [UInt8] = []
+  }
+
+  /// The bytes at `range`, from `window` where it has them.
+  func read(_ range: Range, by window: inout Window) throws(BuildError) -> [UInt8] {
     guard range.offset < writtenByteCount else {
       let start = Int(range.offset - writtenByteCount)
       return Array(recent[start..<start + range.byteCount])
     }
     let stored = min(range.byteCount, Int(writtenByteCount - range.offset))
-    var bytes = try readFile(byteCount: stored, at: range.offset)
-    bytes.append(contentsOf: recent[..<(range.byteCount - stored)])
-    return bytes
+    let windowEnd = window.offset + UInt64(window.bytes.count)
+    if range.offset < window.offset || range.offset + UInt64(stored) > windowEnd {
+      let count = min(max(UInt64(stored), Window.byteCount), writtenByteCount - range.offset)
+      window.bytes = try readFile(byteCount: Int(count), at: range.offset)
+      window.offset = range.offset
+    }
+    let start = Int(range.offset - window.offset)
+    return Array(window.bytes[start..<start + stored] + recent[..<(range.byteCount - stored)])
   }
 
   private func readFile(byteCount: Int, at offset: UInt64) throws(BuildError) -> [UInt8] {

@@ -13,6 +13,8 @@ struct PlannedInode: Sendable {
   /// Without the fingerprint.
   var attributes = AttributeArea()
   var hasFingerprint = false
+  /// Directories: the nodes in it, sorted by name.
+  var children: [(name: FileName, node: Int)] = []
   /// Directories: how the entries are spread over blocks.
   var packing: DirectoryPacking?
   /// Regular files that are not empty: how they are stored.
@@ -29,10 +31,12 @@ struct TreePlan: Sendable {
   /// The image that contents may be taken from.
   let base: BaseImage?
   private(set) var inodes: [PlannedInode] = []
-  /// The position of the inode of every node that is part of the tree.
-  private(set) var positions: [Int: Int] = [:]
+  /// The position of the inode of every node; nil for those that are no part of the tree.
+  private var positions: [Int?]
   /// The regular files that are not empty, in the order of their data.
   private(set) var contentOrder: [Int] = []
+  /// What all of those hold.
+  private(set) var contentByteCount: UInt64 = 0
   /// The time of compact inodes.
   private(set) var epoch = Timestamp(seconds: 0, nanoseconds: 0)
   private(set) var sharedAttributes = SharedAttributes()
@@ -41,6 +45,7 @@ struct TreePlan: Sendable {
     self.tree = tree
     self.base = base
     self.options = options
+    positions = Array(repeating: nil, count: tree.nodes.count)
     var ranks: [[UInt8]: Int] = [:]
     for (rank, path) in options.order.enumerated() where ranks[path] == nil { ranks[path] = rank }
     var ranked: [(rank: Int, position: Int)] = []
@@ -82,13 +87,14 @@ struct TreePlan: Sendable {
 
   /// The names in a directory, dots included, with the positions of their inodes.
   func entries(ofDirectoryAt position: Int) -> [(name: FileName, position: Int)] {
-    let children = tree.nodes[inodes[position].node].children
-    var entries = children.compactMap { name, node in
+    var entries = inodes[position].children.compactMap { name, node in
       positions[node].map { (name: name, position: $0) }
     }
-    entries.append((FileName("."), position))
-    entries.append((FileName(".."), inodes[position].parent))
-    return entries.sorted { $0.name < $1.name }
+    // Few names sort before the dots.
+    for dots in [(FileName("."), position), (FileName(".."), inodes[position].parent)] {
+      entries.insert(dots, at: entries.firstIndex { dots.0 < $0.name } ?? entries.endIndex)
+    }
+    return entries
   }
 }
 
@@ -97,26 +103,26 @@ extension TreePlan {
   private mutating func collect(
     _ ranks: [[UInt8]: Int], _ note: (_ rank: Int, _ position: Int) -> Void
   ) {
-    var directories: [(node: Int, path: [UInt8])] = []
+    let needsPaths = !ranks.isEmpty || !options.hints.isEmpty
+    var paths: [[UInt8]] = []
     var pending: [(node: Int, parent: Int, path: [UInt8])] = [(0, 0, [])]
     while let (node, parent, path) = pending.popLast() {
       let position = inodes.count
       positions[node] = position
-      directories.append((node, path))
-      inodes.append(PlannedInode(node: node, linkCount: 2, parent: parent))
+      paths.append(path)
+      let children = tree.nodes[node].children.sorted { $0.key < $1.key }
+      var inode = PlannedInode(node: node, linkCount: 2, parent: parent)
+      inode.children = children.map { ($0.key, $0.value) }
+      inodes.append(inode)
       if position > 0 { inodes[parent].linkCount += 1 }
-      let children = tree.nodes[node].children.filter { tree.nodes[$0.value].isDirectory }
       // Reversed, since what is put on the stack first is taken last.
-      for (name, child) in children.sorted(by: { $0.key > $1.key }) {
-        pending.append((child, position, Self.join(path, name)))
+      for (name, child) in children.reversed() where tree.nodes[child].isDirectory {
+        pending.append((child, position, needsPaths ? Self.join(path, name) : []))
       }
     }
-    let needsPaths = !ranks.isEmpty || !options.hints.isEmpty
-    for (parent, directory) in directories.enumerated() {
-      let children = tree.nodes[directory.node].children
-      for (name, child) in children.sorted(by: { $0.key < $1.key })
-      where !tree.nodes[child].isDirectory {
-        let path = needsPaths ? Self.join(directory.path, name) : []
+    for (parent, directory) in paths.enumerated() {
+      for (name, child) in inodes[parent].children where !tree.nodes[child].isDirectory {
+        let path = needsPaths ? Self.join(directory, name) : []
         if let known = positions[child] {
           inodes[known].linkCount += 1
         } else {
@@ -160,6 +166,9 @@ extension TreePlan {
     inodes[position].attributes = try sharedAttributes.area(of: node.attributes)
     inodes[position].hasFingerprint =
       options.fingerprintName != nil && inodes[position].treatment != nil
+    guard attributes(at: position, digest: nil).byteCount <= AttributeArea.byteCountLimit else {
+      throw .limit("the extended attributes of one file take more than 256 KiB")
+    }
     var byteCount: UInt64 = 0
     switch node.content {
     case .directory:
@@ -171,7 +180,15 @@ extension TreePlan {
         nameByteCounts: names, blockByteCount: options.blockByteCount)
       inodes[position].packing = packing
       byteCount = packing.byteCount
-    case .regular(let content): byteCount = content.byteCount
+    case .regular(let content):
+      byteCount = content.byteCount
+      // Archives may claim any size; what is in range here can be added up without care.
+      guard byteCount >> UInt64(options.blockSizeBits) <= UInt64(UInt32.max),
+        contentByteCount <= 1 << 62
+      else {
+        throw .limit("a file of \(byteCount) bytes is more than an image has room for")
+      }
+      contentByteCount += byteCount
     case .symbolicLink(let target): byteCount = UInt64(target.count)
     case .device, .nothing: break
     }

@@ -3,8 +3,8 @@ internal import CLinux
 extension DirectoryHandle {
   /// A file in an open directory, by name; symbolic links are not followed.
   package struct Entry {
-    fileprivate let directory: Int32
-    fileprivate let name: [UInt8]
+    let directory: Int32
+    let name: [UInt8]
 
     init(directory: Int32, name: [UInt8]) {
       self.directory = directory
@@ -46,15 +46,18 @@ extension DirectoryHandle.Entry {
   package func setExtendedAttribute(
     _ attribute: [UInt8], to value: [UInt8]
   ) throws(SystemError) {
-    // There is no setxattrat before Linux 6.13; the last component of this path is not followed.
-    let path = terminated([UInt8]("/proc/self/fd/\(directory)/".utf8) + name)
+    let path = attributePath
     let attributeText = terminated(attribute)
     _ = try retryingInterrupts("lsetxattr") {
       Int(unsafe lsetxattr(path, attributeText, value, value.count, 0))
     }
   }
 
-  private func terminated(_ bytes: [UInt8]) -> [CChar] {
+  /// A path for calls on extended attributes, which take nothing else before Linux 6.13; its last
+  /// component is not followed.
+  var attributePath: [CChar] { terminated([UInt8]("/proc/self/fd/\(directory)/".utf8) + name) }
+
+  func terminated(_ bytes: [UInt8]) -> [CChar] {
     bytes.map { CChar(bitPattern: $0) } + [0]
   }
 }

@@ -71,6 +71,11 @@ package struct DirectoryHandle: ~Copyable, Sendable {
     return DirectoryHandle(FileDescriptor(adopting: opened))
   }
 
+  /// The directory at `path` within this one, and never outside it.
+  package func openDirectory(beneath path: FileName) throws(SystemError) -> DirectoryHandle {
+    DirectoryHandle(try FileDescriptor(openingBeneath: descriptor, path, .directory))
+  }
+
   /// A second handle on the same directory.
   package func duplicate() throws(SystemError) -> DirectoryHandle {
     DirectoryHandle(try descriptor.duplicate())

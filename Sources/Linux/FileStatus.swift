@@ -9,8 +9,11 @@ package struct FileStatus: Hashable, Sendable {
   package let byteCount: UInt64
   /// What the file takes on disk.
   package let allocatedByteCount: UInt64
-  /// Nanoseconds since 1970-01-01 UTC.
+  /// Nanoseconds since 1970-01-01 UTC, as far as 64 bits reach: to the year 2262.
   package let modifiedAt: Int64
+  /// The same time in seconds, and what comes on top of them.
+  package let modificationSeconds: Int64
+  package let modificationNanoseconds: UInt32
   package let userID: UInt32
   package let groupID: UInt32
   package let linkCount: UInt64
@@ -33,6 +36,8 @@ package struct FileStatus: Hashable, Sendable {
     inode = UInt64(status.st_ino)
     byteCount = UInt64(max(0, status.st_size))
     allocatedByteCount = UInt64(max(0, status.st_blocks)) * 512
+    modificationSeconds = Int64(status.st_mtim.tv_sec)
+    modificationNanoseconds = UInt32(status.st_mtim.tv_nsec)
     modifiedAt = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
   }
 }

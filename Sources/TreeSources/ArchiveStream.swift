@@ -53,9 +53,22 @@ struct ArchiveStream: ~Copyable {
   }
 
   /// Where the next `byteCount` bytes are stored as they are; nil when they are stored nowhere.
-  func stored(_ byteCount: UInt64) -> (pieces: [FileContent.Piece], archive: ArchiveFile)? {
+  func stored(
+    _ byteCount: UInt64
+  ) throws(TreeSourceError) -> (pieces: [FileContent.Piece], archive: ArchiveFile)? {
     guard decoder == nil, case .content(let content) = source else { return nil }
-    return content.pieces(in: position..<position + byteCount)
+    return content.pieces(in: position..<(try end(of: byteCount, in: content)))
+  }
+
+  /// Where the next `byteCount` bytes end in `content`, which may be shorter than it claims.
+  private func end(
+    of byteCount: UInt64, in content: FileContent
+  ) throws(TreeSourceError) -> UInt64 {
+    let (end, overflow) = position.addingReportingOverflow(byteCount)
+    guard !overflow, end <= content.byteCount else {
+      throw TreeSourceError(.malformed("the archive ends too early"), name)
+    }
+    return end
   }
 
   /// Fills `target`; returns fewer bytes only at the end.
@@ -85,12 +98,8 @@ struct ArchiveStream: ~Copyable {
   /// Passes over `byteCount` bytes.
   mutating func skip(_ byteCount: UInt64) throws(TreeSourceError) {
     if decoder == nil, case .content(let content) = source {
-      let (target, overflow) = position.addingReportingOverflow(byteCount)
-      guard !overflow, target <= content.byteCount else {
-        throw TreeSourceError(.malformed("the archive ends too early"), name)
-      }
-      sourceOffset = target
-      position = target
+      position = try end(of: byteCount, in: content)
+      sourceOffset = position
       (start, end, isSourceAtEnd) = (0, 0, false)
       return
     }

@@ -1,5 +1,4 @@
 internal import Bytes
-internal import Codecs
 internal import FoundationEssentials
 
 /// A container image in a tree of files: an OCI layout, or what `docker save` writes.
@@ -50,7 +49,10 @@ struct ContainerImage {
     if files.node(at: [FileName("oci-layout")]) != nil,
       files.node(at: [FileName("index.json")]) != nil
     {
-      let index: Index = try image.document(at: "index.json")
+      guard let content = image.content(at: "index.json") else {
+        throw TreeSourceError(.malformed("index.json is no file"), name)
+      }
+      let index: Index = try image.decode(content, name: "index.json")
       return try image.layers(of: index.manifests, nesting: 0)
     }
     guard isArchive, let content = image.content(at: "manifest.json"),
@@ -77,14 +79,10 @@ struct ContainerImage {
     guard let chosen = fitting.first, nesting < Self.nestingLimit else {
       throw TreeSourceError(.malformed("no image for linux/\(Self.architecture)"), name)
     }
-    let manifest: Manifest = try document(at: try Self.path(chosen.digest, name))
+    let manifest: Manifest = try decode(try blob(chosen.digest), name: chosen.digest)
     if let manifests = manifest.manifests { return try layers(of: manifests, nesting: nesting + 1) }
     return try (manifest.layers ?? []).map { layer throws(TreeSourceError) in
-      guard let content = content(at: try Self.path(layer.digest, name)) else {
-        throw TreeSourceError(.malformed("the layer \(layer.digest) is missing"), name)
-      }
-      try verify(content, layer.digest)
-      return content
+      try blob(layer.digest)
     }
   }
 
@@ -96,30 +94,19 @@ struct ContainerImage {
     #endif
   }
 
-  private static func path(_ digest: String, _ name: String) throws(TreeSourceError) -> String {
-    let parts = digest.split(separator: ":")
+  /// The file that has `digest`.
+  private func blob(_ digest: String) throws(TreeSourceError) -> FileContent {
+    let parts = digest.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0] == "sha256" else {
       throw TreeSourceError(.unsupported("the digest \(digest)"), name)
     }
-    return "blobs/sha256/\(parts[1])"
-  }
-
-  private func verify(_ content: FileContent, _ digest: String) throws(TreeSourceError) {
-    var hash = SHA256()
-    let reader = try content.open()
-    var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    var offset: UInt64 = 0
-    while offset < content.byteCount {
-      let count = Int(min(UInt64(buffer.count), content.byteCount - offset))
-      var span = buffer.mutableRawSpan
-      var target = span[bytes: 0..<count]
-      try reader.read(into: &target, at: offset)
-      hash.update(buffer.rawSpan.extracting(0..<count))
-      offset += UInt64(count)
+    guard let content = content(at: "blobs/sha256/\(parts[1])") else {
+      throw TreeSourceError(.malformed("the blob \(digest) is missing"), name)
     }
-    guard "sha256:\(hash.finish().hex)" == digest else {
-      throw TreeSourceError(.malformed("the layer \(digest) has another digest"), name)
+    guard try content.digest().hex == parts[1] else {
+      throw TreeSourceError(.malformed("the blob \(digest) has another digest"), name)
     }
+    return content
   }
 
   /// The regular file at `path`, through one symbolic link: `docker save` makes such of layers that
@@ -149,18 +136,15 @@ struct ContainerImage {
     return bytes
   }
 
-  private func document<Document: Decodable>(
-    at path: String
+  private func decode<Document: Decodable>(
+    _ content: FileContent, name document: String
   ) throws(TreeSourceError) -> Document {
-    guard let content = content(at: path) else {
-      throw TreeSourceError(.malformed("\(path) is missing"), name)
-    }
     do {
       return try JSONDecoder().decode(Document.self, from: Data(bytes(of: content)))
     } catch let error as TreeSourceError {
       throw error
     } catch {
-      throw TreeSourceError(.malformed("\(path) is no manifest"), name)
+      throw TreeSourceError(.malformed("\(document) is no manifest"), name)
     }
   }
 }

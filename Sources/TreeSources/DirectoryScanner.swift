@@ -10,30 +10,48 @@ package struct DirectoryScanner {
     let inode: UInt64
   }
 
+  private let root: SourceDirectory
   private var tree: SourceTree
   private var linked: [Identity: Int] = [:]
+  /// Directories whose entries are yet to be read.
+  private var pending: [(node: Int, path: [UInt8])] = [(0, [])]
 
   /// The tree below the directory `path`; a symbolic link to one is followed.
   package static func scan(_ path: String) throws(TreeSourceError) -> SourceTree {
-    let root = Array(path.utf8) + [UInt8(ascii: "/")]
-    let node = try node(at: root, name: path).node
-    var scanner = DirectoryScanner(tree: SourceTree(root: node))
-    try scanner.fill(0, from: root)
+    var scanner = try DirectoryScanner(SourceDirectory(path))
+    while let (node, path) = scanner.pending.popLast() { try scanner.fill(node, from: path) }
     return scanner.tree
   }
 
-  private init(tree: SourceTree) {
-    self.tree = tree
+  private init(_ root: SourceDirectory) throws(TreeSourceError) {
+    self.root = root
+    let node: SourceNode
+    do throws(SystemError) {
+      node = try Self.node(of: root.handle.itself(), FileName(""), in: root).node
+    } catch {
+      throw root.error(.system(error.errno), FileName(""))
+    }
+    tree = SourceTree(root: node)
   }
 
-  /// Adds what is in the directory at `path`, which ends in a slash, to node `directory`.
+  /// Adds what is in the directory at `path` to node `directory`.
   private mutating func fill(_ directory: Int, from path: [UInt8]) throws(TreeSourceError) {
-    let names = try Self.reading(path) { () throws(SystemError) in
-      try PathInspection(path).names()
+    let handle = try root.openDirectory(FileName(path))
+    let names: [FileName]
+    do throws(SystemError) {
+      names = try handle.descriptor.entryNames(limit: .max)
+    } catch {
+      throw root.error(.system(error.errno), FileName(path))
     }
     for name in names {
-      let childPath = path + name.bytes
-      let (node, status) = try Self.node(at: childPath, name: FileName(childPath).text)
+      let childPath = path.isEmpty ? name.bytes : path + [UInt8(ascii: "/")] + name.bytes
+      let node: SourceNode
+      let status: FileStatus
+      do throws(SystemError) {
+        (node, status) = try Self.node(of: handle.entry(name), FileName(childPath), in: root)
+      } catch {
+        throw root.error(.system(error.errno), FileName(childPath))
+      }
       let identity = Identity(device: status.device, inode: status.inode)
       if status.linkCount > 1, !node.isDirectory, let known = linked[identity] {
         tree.setEntry(name, in: directory, to: known)
@@ -42,7 +60,7 @@ package struct DirectoryScanner {
       let child = tree.add(node)
       tree.setEntry(name, in: directory, to: child)
       if node.isDirectory {
-        try fill(child, from: childPath + [UInt8(ascii: "/")])
+        pending.append((child, childPath))
       } else if status.linkCount > 1 {
         linked[identity] = child
       }
@@ -50,43 +68,24 @@ package struct DirectoryScanner {
   }
 
   private static func node(
-    at path: [UInt8], name: String
-  ) throws(TreeSourceError) -> (node: SourceNode, status: FileStatus) {
-    let inspection = PathInspection(path)
-    return try reading(path) { () throws(SystemError) in
-      let status = try inspection.status()
-      let mode = UInt16(truncatingIfNeeded: status.mode)  // st_mode has no more bits in use
-      let content: SourceNode.Content =
-        switch FileType(mode: mode) {
-        case .directory: .directory([:])
-        case .regular: .regular(FileContent(path: path, byteCount: status.byteCount))
-        case .symbolicLink: .symbolicLink(target: try inspection.linkTarget())
-        case .characterDevice, .blockDevice:
-          .device(DeviceNumber(major: status.deviceMajor, minor: status.deviceMinor))
-        case .fifo, .socket, nil: .nothing
-        }
-      let (seconds, nanoseconds) = floorDivision(status.modifiedAt, by: 1_000_000_000)
-      let node = SourceNode(
-        mode: mode, userID: status.userID, groupID: status.groupID,
-        modificationTime: Timestamp(seconds: seconds, nanoseconds: UInt32(nanoseconds)),
-        attributes: try inspection.extendedAttributes(), content: content)
-      return (node, status)
-    }
+    of entry: DirectoryHandle.Entry, _ path: FileName, in root: SourceDirectory
+  ) throws(SystemError) -> (node: SourceNode, status: FileStatus) {
+    let status = try entry.status()
+    let mode = UInt16(truncatingIfNeeded: status.mode)  // st_mode has no more bits in use
+    let content: SourceNode.Content =
+      switch FileType(mode: mode) {
+      case .directory: .directory([:])
+      case .regular: .regular(FileContent(file: path, in: root, byteCount: status.byteCount))
+      case .symbolicLink: .symbolicLink(target: try entry.linkTarget())
+      case .characterDevice, .blockDevice:
+        .device(DeviceNumber(major: status.deviceMajor, minor: status.deviceMinor))
+      case .fifo, .socket, nil: .nothing
+      }
+    let node = SourceNode(
+      mode: mode, userID: status.userID, groupID: status.groupID,
+      modificationTime: Timestamp(
+        seconds: status.modificationSeconds, nanoseconds: status.modificationNanoseconds),
+      attributes: try entry.extendedAttributes(), content: content)
+    return (node, status)
   }
-
-  private static func reading<Value>(
-    _ path: [UInt8], _ body: () throws(SystemError) -> Value
-  ) throws(TreeSourceError) -> Value {
-    do throws(SystemError) {
-      return try body()
-    } catch {
-      throw TreeSourceError(.system(error.errno), FileName(path).text)
-    }
-  }
-}
-
-/// `dividend / divisor` rounded down, and the rest, which is not negative.
-func floorDivision(_ dividend: Int64, by divisor: Int64) -> (quotient: Int64, rest: Int64) {
-  let (quotient, rest) = dividend.quotientAndRemainder(dividingBy: divisor)
-  return rest < 0 ? (quotient - 1, rest + divisor) : (quotient, rest)
 }

@@ -1,4 +1,5 @@
-internal import Bytes
+package import Bytes
+internal import Codecs
 internal import Linux
 
 /// What a regular file holds, to be read when it is needed.
@@ -16,11 +17,13 @@ package struct FileContent: Sendable {
       self.storedOffset = storedOffset
       self.byteCount = byteCount
     }
+
+    var fileEnd: UInt64 { fileOffset + byteCount }
   }
 
   enum Place: Sendable {
     /// A file of its own.
-    case path([UInt8])
+    case file(FileName, in: SourceDirectory)
     /// Parts of an archive, in order of the file.
     case pieces([Piece], of: ArchiveFile)
   }
@@ -28,10 +31,10 @@ package struct FileContent: Sendable {
   package let byteCount: UInt64
   let place: Place
 
-  /// The content of the file at `path`, which had `byteCount` bytes.
-  package init(path: [UInt8], byteCount: UInt64) {
+  /// The content of the file at `path` in `directory`, which had `byteCount` bytes.
+  init(file path: FileName, in directory: SourceDirectory, byteCount: UInt64) {
     self.byteCount = byteCount
-    place = .path(path)
+    place = .file(path, in: directory)
   }
 
   /// `byteCount` bytes that `pieces` of `archive` are, in order.
@@ -52,16 +55,36 @@ package struct FileContent: Sendable {
   /// Nil when the content is no part of an archive.
   func pieces(in range: Range<UInt64>) -> (pieces: [Piece], archive: ArchiveFile)? {
     guard case .pieces(let pieces, let archive) = place else { return nil }
-    let parts = pieces.compactMap { piece -> Piece? in
-      let start = max(piece.fileOffset, range.lowerBound)
-      let end = min(piece.fileOffset + piece.byteCount, range.upperBound)
-      guard start < end else { return nil }
-      return Piece(
-        fileOffset: start - range.lowerBound,
-        storedOffset: piece.storedOffset + (start - piece.fileOffset), byteCount: end - start)
-    }
+    let parts = pieces.from(range.lowerBound).prefix { $0.fileOffset < range.upperBound }
+      .map { piece in
+        let start = max(piece.fileOffset, range.lowerBound)
+        let end = min(piece.fileEnd, range.upperBound)
+        return Piece(
+          fileOffset: start - range.lowerBound,
+          storedOffset: piece.storedOffset + (start - piece.fileOffset), byteCount: end - start)
+      }
     return (parts, archive)
   }
+
+  /// The SHA-256 of all of it.
+  package func digest() throws(TreeSourceError) -> Digest {
+    let reader = try open()
+    var hash = SHA256()
+    var buffer = [UInt8](repeating: 0, count: Int(min(Self.digestByteCount, byteCount)))
+    var offset: UInt64 = 0
+    while offset < byteCount {
+      let count = Int(min(UInt64(buffer.count), byteCount - offset))
+      var span = buffer.mutableRawSpan
+      var target = span[bytes: 0..<count]
+      try reader.read(into: &target, at: offset)
+      hash.update(buffer.rawSpan.extracting(0..<count))
+      offset += UInt64(count)
+    }
+    return hash.finish()
+  }
+
+  /// How much is hashed in one go.
+  private static let digestByteCount: UInt64 = 1 << 20
 
   /// Makes the content ready for reading.
   package func open() throws(TreeSourceError) -> ContentReader {
@@ -87,22 +110,18 @@ package struct ContentReader: ~Copyable {
 
   init(_ content: FileContent) throws(TreeSourceError) {
     self.content = content
-    guard case .path(let path) = content.place else {
+    guard case .file(let path, let directory) = content.place else {
       file = nil
       return
     }
-    do throws(SystemError) {
-      file = try PathInspection(path).open()
-    } catch {
-      throw TreeSourceError(.system(error.errno), FileName(path).text)
-    }
+    file = try directory.open(path)
   }
 
   /// Fills all of `target` from `offset`; a file that became shorter is an error.
   package func read(into target: inout MutableRawSpan, at offset: UInt64) throws(TreeSourceError) {
     switch content.place {
-    case .path(let path):
-      try read(into: &target, at: offset, from: file, name: FileName(path).text)
+    case .file(let path, let directory):
+      try read(into: &target, at: offset, from: file, path, in: directory)
     case .pieces(let pieces, let archive):
       try read(into: &target, at: offset, pieces, of: archive)
     }
@@ -110,16 +129,16 @@ package struct ContentReader: ~Copyable {
 
   private func read(
     into target: inout MutableRawSpan, at offset: UInt64, from file: borrowing FileDescriptor?,
-    name: String
+    _ path: FileName, in directory: SourceDirectory
   ) throws(TreeSourceError) {
     let wanted = target.byteCount
     let count: Int
     do throws(SystemError) {
       count = try file?.read(into: &target, at: offset) ?? 0
     } catch {
-      throw TreeSourceError(.system(error.errno), name)
+      throw directory.error(.system(error.errno), path)
     }
-    guard count == wanted else { throw TreeSourceError(.changed, name) }
+    guard count == wanted else { throw directory.error(.changed, path) }
   }
 
   private func read(
@@ -128,10 +147,10 @@ package struct ContentReader: ~Copyable {
   ) throws(TreeSourceError) {
     let end = offset + UInt64(target.byteCount)
     var position = offset
-    for piece in pieces where piece.fileOffset + piece.byteCount > offset {
+    for piece in pieces.from(offset) {
       guard piece.fileOffset < end else { break }
       let start = max(piece.fileOffset, offset)
-      let stop = min(piece.fileOffset + piece.byteCount, end)
+      let stop = min(piece.fileEnd, end)
       target.zero(Int(position - offset)..<Int(start - offset))
       var part = target[bytes: Int(start - offset)..<Int(stop - offset)]
       let count: Int
@@ -145,5 +164,18 @@ package struct ContentReader: ~Copyable {
       position = stop
     }
     target.zero(Int(position - offset)..<target.byteCount)
+  }
+}
+
+extension [FileContent.Piece] {
+  /// The pieces, which are in order, that end behind `offset`; found by halving, for there may be
+  /// as many as an archive likes.
+  fileprivate func from(_ offset: UInt64) -> ArraySlice<FileContent.Piece> {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle].fileEnd > offset { high = middle } else { low = middle + 1 }
+    }
+    return self[low...]
   }
 }

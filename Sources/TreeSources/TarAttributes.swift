@@ -11,9 +11,12 @@ struct TarAttributes {
   private(set) var extended: [[UInt8]: [UInt8]] = [:]
   /// GNU sparse files, form 0.0: repeated numbers, an offset and a length in turn.
   private(set) var sparseNumbers: [UInt64] = []
+  /// What the records took in the archive.
+  private(set) var byteCount = 0
 
   /// Adds the records in `bytes`; false when they are malformed.
   mutating func add(_ bytes: [UInt8]) -> Bool {
+    byteCount += bytes.count
     var rest = bytes[...]
     while let first = rest.first, first != 0 {
       let digits = rest.prefix { $0 != 0x20 }
@@ -63,7 +66,7 @@ struct TarAttributes {
     fraction += String(repeating: "0", count: 9 - fraction.count)
     guard let nanoseconds = UInt32(fraction) else { return nil }
     // "-1.25" is a quarter of a second before -1, and nanoseconds count forwards.
-    if text.first == "-", nanoseconds > 0 {
+    if text.first == "-", nanoseconds > 0, whole > Int64.min {
       return Timestamp(seconds: whole - 1, nanoseconds: 1_000_000_000 - nanoseconds)
     }
     return Timestamp(seconds: whole, nanoseconds: nanoseconds)

@@ -18,6 +18,8 @@ internal import Bytes
 /// |    483 |   12 | GNU sparse files: the real size                              |
 struct TarHeader {
   static let byteCount = 512
+  /// What one run of data of a GNU sparse file takes.
+  static let runByteCount = 24
 
   let name: [UInt8]
   let mode: UInt64
@@ -69,7 +71,7 @@ struct TarHeader {
     _ block: RawSpan, at offset: Int, count: Int
   ) -> [(offset: UInt64, byteCount: UInt64)] {
     (0..<count).compactMap { index in
-      let entry = offset + index * 24
+      let entry = offset + index * runByteCount
       guard block.byte(at: entry) != 0, let start = number(block, entry, 12),
         let byteCount = number(block, entry + 12, 12)
       else { return nil }

@@ -9,16 +9,18 @@ struct Layer {
   var whiteouts: [[FileName]] = []
   /// Directories of which nothing shows through from below.
   var opaqueDirectories: [[FileName]] = []
-  /// Hard links to files of the layers below.
-  var links: [(path: [FileName], target: [FileName])] = []
+  /// Hard links to files of the layers below, by path; the number says which came first.
+  var links: [[FileName]: (number: Int, target: [FileName])] = [:]
 }
 
 /// Reads a tar archive: ustar, pax and GNU, with extended attributes, long names and sparse files.
 ///
 /// Contents stay in the archive where they can be read there again, and go to the spool otherwise.
 struct TarReader: ~Copyable {
-  /// Longer extended headers are nobody's.
+  /// Longer extended headers are nobody's, nor are longer maps of sparse files.
   private static let headerByteCountLimit: UInt64 = 16 << 20
+  /// Linux takes no longer paths, so deeper trees could not be walked.
+  private static let pathByteCountLimit = 4095
   private static let pieceByteCount: UInt64 = 1 << 20
 
   private var stream: ArchiveStream
@@ -27,6 +29,8 @@ struct TarReader: ~Copyable {
   private let isLayer: Bool
   private var layer = Layer(tree: SourceTree(root: .impliedDirectory()))
   private var globals = TarAttributes()
+  /// How many hard links there were to layers below.
+  private var linkCount = 0
 
   init(_ stream: consuming ArchiveStream, spool: ArchiveSpool, isLayer: Bool) {
     self.stream = stream
@@ -93,6 +97,10 @@ struct TarReader: ~Copyable {
     _ header: TarHeader, to attributes: inout TarAttributes
   ) throws(TreeSourceError) {
     guard attributes.add(try data(header)) else { throw malformed("a damaged extended header") }
+    // Headers add up before the entry that they are of.
+    guard attributes.byteCount <= Int(Self.headerByteCountLimit) else {
+      throw malformed("extended headers of \(attributes.byteCount) bytes")
+    }
   }
 
   private mutating func longText(_ header: TarHeader) throws(TreeSourceError) -> [UInt8] {
@@ -100,6 +108,9 @@ struct TarReader: ~Copyable {
   }
 
   private func path(_ name: [UInt8]) throws(TreeSourceError) -> [FileName] {
+    guard name.count <= Self.pathByteCountLimit else {
+      throw malformed("a path of \(name.count) bytes")
+    }
     let parts = name.split(separator: UInt8(ascii: "/")).map { FileName(Array($0)) }
       .filter { $0 != FileName(".") }
     guard !parts.contains(FileName("..")), !name.contains(0) else {
@@ -135,10 +146,15 @@ struct TarReader: ~Copyable {
       }
     case .hardLink: return try link(path, in: parent, to: try self.path(entry.linkTarget))
     case .regular: node = entry.node(.regular(try content(of: entry)))
-    case .symbolicLink: node = entry.node(.symbolicLink(target: entry.linkTarget))
+    case .symbolicLink:
+      guard (1...Self.pathByteCountLimit).contains(entry.linkTarget.count),
+        !entry.linkTarget.contains(0)
+      else { throw malformed("a symbolic link that leads nowhere: \(name.text)") }
+      node = entry.node(.symbolicLink(target: entry.linkTarget))
     case .device: node = entry.node(.device(entry.deviceNumber))
     case .fifo, .ignored, .unsupported: node = entry.node(.nothing)
     }
+    layer.links[path] = nil
     layer.tree.setEntry(name, in: parent, to: layer.tree.add(node))
   }
 
@@ -158,14 +174,17 @@ struct TarReader: ~Copyable {
     guard let known = layer.tree.node(at: target) else {
       guard isLayer else {
         throw malformed(
-          "a hard link to \(target.map(\.text).joined(separator: "/")), which is absent")
+          "a hard link to \(target.text), which is absent")
       }
-      layer.links.append((path, target))
+      linkCount += 1
+      layer.links[path] = (linkCount, target)
+      layer.tree.setEntry(name, in: parent, to: nil)
       return
     }
     guard !layer.tree.nodes[known].isDirectory else {
       throw malformed("a hard link to a directory")
     }
+    layer.links[path] = nil
     layer.tree.setEntry(name, in: parent, to: known)
   }
 
@@ -182,6 +201,9 @@ struct TarReader: ~Copyable {
     if entry.hasMoreSparseRuns {
       var goesOn = true
       while goesOn {
+        guard runs.count <= Int(Self.headerByteCountLimit) / TarHeader.runByteCount else {
+          throw malformed("a map of \(runs.count) runs")
+        }
         let block = try stream.read(TarHeader.byteCount)
         runs += TarHeader.sparseRuns(block.rawSpan, at: 0, count: 21)
         goesOn = block[504] != 0
@@ -260,7 +282,7 @@ struct TarReader: ~Copyable {
   private mutating func store(
     _ byteCount: UInt64
   ) throws(TreeSourceError) -> (pieces: [FileContent.Piece], archive: ArchiveFile) {
-    if let stored = stream.stored(byteCount) {
+    if let stored = try stream.stored(byteCount) {
       try stream.skip(byteCount)
       return stored
     }

@@ -23,10 +23,6 @@ package enum TreeInput {
   private static func read(
     _ argument: String, _ spool: ArchiveSpool
   ) throws(TreeSourceError) -> SourceTree {
-    if argument.contains("://") {
-      throw TreeSourceError(
-        .unsupported("trees from elsewhere; save the image to a file"), argument)
-    }
     if argument == "-" {
       let pipe = try system("standard input") { () throws(SystemError) in
         try FileDescriptor.inherited(0)
@@ -80,13 +76,14 @@ package enum TreeInput {
   private static func merge(
     _ layers: [FileContent], _ spool: ArchiveSpool, _ name: String
   ) throws(TreeSourceError) -> SourceTree {
-    var tree: SourceTree?
+    guard !layers.isEmpty else {
+      throw TreeSourceError(.malformed("an image without layers"), name)
+    }
+    var tree = SourceTree(root: .impliedDirectory())
     for layer in layers {
       let stream = try ArchiveStream(layer, name: name)
-      let layer = try TarReader(stream, spool: spool, isLayer: true).readAll()
-      if tree == nil { tree = layer.tree } else { tree?.apply(layer) }
+      try tree.apply(try TarReader(stream, spool: spool, isLayer: true).readAll(), of: name)
     }
-    guard let tree else { throw TreeSourceError(.malformed("an image without layers"), name) }
     return tree
   }
 }

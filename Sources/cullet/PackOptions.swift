@@ -8,15 +8,20 @@ internal import Node
 
 /// How `cullet pack` lays contents out.
 struct PackLayoutOptions: ParsableArguments {
-  @Option(help: "none, lz4 or lz4hc[,level=N] with N from 1 to 12.")
+  @Option(
+    help: "none, lz4, lz4hc[,level=N] with N from 1 to 12, or zstd[,level=N] with N from 1 to 22.")
   var compress = "none"
   @Option(
-    help: "What a compressed extent takes at most: a power of two up to 1M (default: a block).")
+    help: """
+      What a compressed extent takes at most, and what one of zstd has before compression: a power \
+      of two up to 1M (default: a block, and 64K for zstd).
+      """)
   var clusterSize: ByteSize?
   @Option(help: "What a compressed extent decodes to at most, for cheaper random reads.")
   var maxExtent: ByteSize?
   @Flag(help: "Keep the compressed ends of files beside their inodes.") var tailPacking = false
-  @Option(help: "Lines of PATTERN none|lz4|lz4hc[,level=N] [cluster-size=N] [max-extent=N].")
+  @Option(
+    help: "Lines of PATTERN, compression as above, and cluster-size=N or max-extent=N or both.")
   var hints: String?
   @Option(help: "Cut files into chunks of this power of two, and store equal ones once.")
   var chunkSize: ByteSize?
@@ -97,11 +102,18 @@ extension CompressionSettings {
     case ("none", _, 1): settings.effort = nil
     case ("lz4", _, 1): settings.effort = .fast
     case ("lz4hc", _, 1): settings.effort = .high(level: LZ4Compressor.defaultLevel)
-    case ("lz4hc", let level?, 2): settings.effort = .high(level: level)
+    case ("lz4hc", let level?, 2) where LZ4Compressor.levels.contains(level):
+      settings.effort = .high(level: level)
+    case ("zstd", _, 1): settings.effort = .zstd(level: ZstdCompressor.defaultLevel)
+    case ("zstd", let level?, 2) where ZstdCompressor.levels.contains(level):
+      settings.effort = .zstd(level: level)
     default:
       throw Failure(
-        .usage, "compression '\(words.first ?? "")': none, lz4 or lz4hc[,level=1 to 12]")
+        .usage,
+        "compression '\(words.first ?? "")': none, lz4, lz4hc[,level=1 to 12] or zstd[,level=1 to 22]"
+      )
     }
+    if case .zstd = settings.effort { settings.clusterByteCount = max(65_536, blockByteCount) }
     for word in words.dropFirst() {
       let parts = word.split(separator: "=", maxSplits: 1)
       let size = parts.count == 2 ? ByteSize(argument: String(parts[1]))?.byteCount : nil
@@ -127,10 +139,7 @@ extension CompressionSettings {
 
   /// The number in `level=N`.
   private static func level(_ word: Substring) -> Int? {
-    guard word.hasPrefix("level="), let level = Int(word.dropFirst(6)),
-      LZ4Compressor.levels.contains(level)
-    else { return nil }
-    return level
+    word.hasPrefix("level=") ? Int(word.dropFirst(6)) : nil
   }
 }
 

@@ -26,15 +26,7 @@ struct BadInputTests {
     _ status: Int32, _ words: String..., running arguments: [String],
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let command = try Command(
-      [Stage.binary] + arguments, environment: ["CULLET_CACHE": stage.cache])
-    #expect(command.status == status, "\(command.errors)", sourceLocation: sourceLocation)
-    let lines = command.errors.split(separator: "\n")
-    #expect(lines.count == 1, "\(command.errors)", sourceLocation: sourceLocation)
-    #expect(command.errors.hasPrefix("cullet: error: "), sourceLocation: sourceLocation)
-    for word in words {
-      #expect(command.errors.contains(word), "\(command.errors)", sourceLocation: sourceLocation)
-    }
+    try stage.expectFailure(status, words, running: arguments, sourceLocation: sourceLocation)
   }
 
   @Test func `a truncated image is corrupt data`() throws {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Bytes
 internal import EROFS
 internal import EROFSBuilder
 internal import EROFSReader
@@ -12,11 +13,14 @@ struct Pack: ParsableCommand {
     abstract: "Build an image from trees of files.",
     usage: "cullet pack [-o] IMAGE TREE ... [options]",
     discussion: """
-      TREE is a directory. Of several, each is laid over those before it. The same trees and \
-      options give the same bytes, whatever the time, the order of files and the number of threads.
+      TREE is a directory, a tar archive (plain, gzip, xz or zstd; - is standard input), an OCI \
+      layout, as a directory or an archive, or what docker save writes. Of several, each is laid \
+      over those before it. The same trees and options give the same bytes, whatever the time, the \
+      order of files and the number of threads.
 
-      EXAMPLE
+      EXAMPLES
         cullet pack --compress lz4hc --cluster-size 64K image.erofs /srv/tree
+        docker save alpine | cullet pack --compress zstd alpine.erofs -
       """)
 
   @Option(name: [.customShort("o"), .long], help: "The image (default: the first argument).")
@@ -43,6 +47,10 @@ struct Pack: ParsableCommand {
     }
     if output == nil { trees.removeFirst() }
     guard !trees.isEmpty else { throw Failure(.usage, "name a tree to build \(image) from") }
+    if let remote = trees.first(where: { $0.contains("://") }) {
+      throw Failure(.usage, "\(remote): trees from elsewhere are not read; save it to a file")
+    }
+    try checkIsReplaceable(image)
     let options = try buildOptions()
     let progress = PackProgress(isShown: !quiet && Terminal.showsProgress)
     let summary: BuildSummary
@@ -61,6 +69,19 @@ struct Pack: ParsableCommand {
     }
     if json { return try Terminal.printJSON(summary) }
     if !quiet { Terminal.print(Self.text(of: summary, image)) }
+  }
+
+  /// The image takes the place of what has its name, which would be the end of a device or a pipe.
+  private func checkIsReplaceable(_ image: String) throws {
+    guard let name = image.split(separator: "/").last,
+      let directory = try? DirectoryHandle(opening: Paths.parent(of: image)),
+      let status = try? directory.entry(FileName(String(name))).status()
+    else { return }
+    switch FileType(mode: UInt16(truncatingIfNeeded: status.mode)) {
+    case .characterDevice, .blockDevice, .fifo, .socket:
+      throw Failure(.cannotCreate, "\(image): the image would replace what is no regular file")
+    default: break
+    }
   }
 
   private func openBase(_ source: String) throws -> Image {
@@ -114,7 +135,7 @@ extension Failure {
       case .system(let errno): Failure(SystemError(call: "", errno: errno)).status
       case .changed: .ioError
       case .malformed: .badData
-      case .unsupported: .usage
+      case .unsupported: .badData
       }
     self.init(status, "\(error)")
   }
