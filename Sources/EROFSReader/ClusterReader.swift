@@ -9,23 +9,26 @@ extension Image {
   ) throws(ReadError) {
     guard target.byteCount > 0 else { return }
     let map = try clusterMap(of: inode)
+    let readsOn = readEnds.note(
+      inode.nid, from: offset, to: offset + UInt64(target.byteCount))
     var done = 0
     while done < target.byteCount {
       let (segment, first) = try segment(of: map, containing: offset + UInt64(done))
       var position = first
       while position < segment.extents.count, done < target.byteCount {
         position = try readRun(
-          segment.extents, from: position, at: offset, of: inode, into: &target, &done)
+          segment.extents, from: position, at: offset, of: inode, readsOn: readsOn, into: &target,
+          &done)
       }
     }
   }
 
   /// Reads extent `first` of `extents` and those behind it that one source read can serve too.
   ///
-  /// `done` bytes of `target`, whose start is `offset` in the file, are there already. Returns the
-  /// position of the extent to go on with.
+  /// `done` bytes of `target`, whose start is `offset` in the file, are there already. `readsOn`
+  /// tells whether the read goes on with another. Returns the position of the extent to go on with.
   private func readRun(
-    _ extents: [Extent], from first: Int, at offset: UInt64, of inode: Inode,
+    _ extents: [Extent], from first: Int, at offset: UInt64, of inode: Inode, readsOn: Bool,
     into target: inout MutableRawSpan, _ done: inout Int
   ) throws(ReadError) -> Int {
     let extent = extents[first]
@@ -37,7 +40,7 @@ extension Image {
     switch extent.kind {
     case .compressed:
       return try readCompressedRun(
-        extents, from: first, at: offset, of: inode, into: &target, &done)
+        extents, from: first, at: offset, of: inode, readsOn: readsOn, into: &target, &done)
     case .plain, .hole:
       // Neighbours that are stored next to each other are one read.
       while runEnd < end, next < extents.count, extents[next - 1].isContinued(by: extents[next]) {

@@ -6,10 +6,10 @@ extension Image {
   /// Reads compressed extent `first` of `extents` and those behind it whose data follows, as far as
   /// `target` wants them and they are not decoded already, with one source read.
   ///
-  /// `done` bytes of `target`, whose start is `offset` in the file, are there already. Returns the
-  /// position of the extent to go on with.
+  /// `done` bytes of `target`, whose start is `offset` in the file, are there already. `readsOn`
+  /// tells whether the read goes on with another. Returns the position of the extent to go on with.
   func readCompressedRun(
-    _ extents: [Extent], from first: Int, at offset: UInt64, of inode: Inode,
+    _ extents: [Extent], from first: Int, at offset: UInt64, of inode: Inode, readsOn: Bool,
     into target: inout MutableRawSpan, _ done: inout Int
   ) throws(ReadError) -> Int {
     let end = offset + UInt64(target.byteCount)
@@ -29,7 +29,8 @@ extension Image {
         $0.copyBytes()
       }
       try decode(
-        extents[first...first], stored.rawSpan, of: inode, at: offset, into: &target, &done)
+        extents[first...first], stored.rawSpan, of: inode, at: offset, readsOn: readsOn,
+        into: &target, &done)
       return first + 1
     }
     guard case .device(let device) = extent.place else { return first + 1 }
@@ -41,7 +42,7 @@ extension Image {
     let location = DeviceSet.Location(device: device, offset: extent.storedOffset)
     let devices = self.devices
     if let stored = devices.lentBytes(byteCount, at: location) {
-      try decode(run, stored, of: inode, at: offset, into: &target, &done)
+      try decode(run, stored, of: inode, at: offset, readsOn: readsOn, into: &target, &done)
       return next
     }
     let scratch = scratchBuffers.take()
@@ -50,7 +51,8 @@ extension Image {
     var stored = whole[bytes: 0..<byteCount]
     try devices.read(into: &stored, at: location)
     try decode(
-      run, scratch.bytes.extracting(0..<byteCount), of: inode, at: offset, into: &target, &done)
+      run, scratch.bytes.extracting(0..<byteCount), of: inode, at: offset, readsOn: readsOn,
+      into: &target, &done)
     return next
   }
 
@@ -89,7 +91,7 @@ extension Image {
   /// What is wanted whole is decoded into `target`. Of the rest, what is decoded is kept: who reads
   /// part of an extent mostly wants more of it soon.
   private func decode(
-    _ run: ArraySlice<Extent>, _ stored: RawSpan, of inode: Inode, at offset: UInt64,
+    _ run: ArraySlice<Extent>, _ stored: RawSpan, of inode: Inode, at offset: UInt64, readsOn: Bool,
     into target: inout MutableRawSpan, _ done: inout Int
   ) throws(ReadError) {
     guard let storedStart = run.first?.storedOffset else { return }
@@ -121,7 +123,8 @@ extension Image {
         done += byteCount
       } else {
         let cluster = try cluster(
-          payload, extent, of: inode, prefixByteCount: wanted, isAtStart: skipped == 0)
+          payload, extent, of: inode, prefixByteCount: wanted,
+          isJump: skipped > 0 || (done == 0 && !readsOn))
         copy(cluster, of: extent, at: offset, into: &target, &done)
       }
       position += 1

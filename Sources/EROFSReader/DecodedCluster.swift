@@ -77,12 +77,12 @@ extension Image {
   /// The first `prefixByteCount` bytes of `extent` or more, decoded by one thread for all that want
   /// them now or soon.
   ///
-  /// Who reads from the start probably goes on, and gets the whole extent. Who comes first and
-  /// jumped into it gets no more than it wants; whoever wants more later gets the whole extent, so
+  /// Who reads on into it probably goes on, and gets the whole extent. Who comes first and jumped
+  /// to it gets no more than it wants; whoever wants more later gets the whole extent, so
   /// that nothing is decoded more than twice. What is decoded for the first time is kept in one of
   /// a few buffers, and among the clusters only when it was wanted again after that.
   func cluster(
-    _ stored: RawSpan, _ extent: Extent, of inode: Inode, prefixByteCount: Int, isAtStart: Bool
+    _ stored: RawSpan, _ extent: Extent, of inode: Inode, prefixByteCount: Int, isJump: Bool
   ) throws(ReadError) -> DecodedCluster {
     let key = key(of: extent)
     let isFirst: Bool
@@ -96,7 +96,7 @@ extension Image {
     if !isFirst, let known = clusters.value(for: key), known.byteCount >= prefixByteCount {
       return known
     }
-    let byteCount = isFirst && !isAtStart ? prefixByteCount : Int(extent.byteCount)
+    let byteCount = isFirst && isJump ? prefixByteCount : Int(extent.byteCount)
     let isBrief = isFirst && byteCount <= RecentClusters.byteCountLimit
     let cluster = isBrief ? recentClusters.take() : DecodedCluster(capacity: byteCount)
     try cluster.fill(byteCount: byteCount) { target throws(ReadError) in

@@ -27,6 +27,7 @@ package final class Image: Sendable {
   let decompressors = IdlePool { Decompressor() }
   let scratchBuffers = IdlePool { ScratchBuffer(byteCount: runByteCountLimit) }
   let recentClusters = RecentClusters()
+  let readEnds = ReadEnds()
   /// Nil when nobody helps.
   let decodingCrew: DecodingCrew?
   /// The long attribute prefixes, once they were needed.
