@@ -71,7 +71,7 @@ let package = Package(
     .target(
       name: "Origins",
       dependencies: [
-        "Bytes", "HTTPSyntax", "Linux", "ReadPath",
+        "Bytes", "Codecs", "HTTPSyntax", "Linux", "ReadPath",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -155,7 +155,9 @@ let package = Package(
     tests(
       "FUSEServerTests", "Bytes", "CLinux", "FUSEProtocol", "FUSEServer", "Linux"),
     tests("HTTPSyntaxTests", "Bytes", "HTTPSyntax"),
-    tests("OriginsTests", "Bytes", "HTTPSyntax", "Linux", "OriginServer", "Origins", "ReadPath"),
+    tests(
+      "OriginsTests", "Bytes", "Codecs", "HTTPSyntax", "Linux", "OriginServer", "Origins",
+      "ReadPath"),
     tests(
       "ImageExportTests", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSReader", "ImageExport"),
     tests("ImageCheckTests", "Bytes", "EROFS", "EROFSReader", "ImageCheck"),

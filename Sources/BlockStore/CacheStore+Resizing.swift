@@ -8,10 +8,11 @@ extension CacheStore {
 
   /// Gives the cache room for `capacityByteCount` bytes of blocks, durably, while it is in use.
   ///
-  /// Growing takes disk space as the cache did when it was made. Shrinking keeps the blocks that find room in what is left, coldest out first, and every pinned
-  /// one; it waits for readers of the slots that go. Throws `.badConfiguration` for a size that no
-  /// cache, or not the device, can have, `.noSpace` for want of disk, of memory or of room for what is pinned, `.busy`
-  /// while another call is at it; the old size holds then.
+  /// Growing takes disk space as the cache did when it was made. Shrinking keeps the blocks that
+  /// find room in what is left, coldest out first, and every pinned one; it waits for readers of
+  /// the slots that go. Throws `.badConfiguration` for a size that no cache, or not the device, can
+  /// have, `.noSpace` for want of disk, of memory or of room for what is pinned, `.busy` while
+  /// another call is at it; the old size holds then.
   package func resize(to capacityByteCount: UInt64) throws(StoreError) {
     let old = core.geometry
     let geometry = try StoreConfiguration(

@@ -99,8 +99,8 @@ package final class CacheStore: Sendable {
     ownerLock.withLock { lock in lock = nil }
   }
 
-  /// Takes the cache out of service, as an administrator would: what waits is made durable, and from
-  /// then on reads miss and fills are dropped until the cache is opened again.
+  /// Takes the cache out of service, as an administrator would: what waits is made durable, and
+  /// from then on reads miss and fills are dropped until the cache is opened again.
   ///
   /// What is on disk stays there.
   package func withdraw() {
@@ -161,7 +161,7 @@ extension CacheStore {
 
   /// What is known of an object, whether or not its origin can be reached.
   package func find(key: [UInt8]) -> ObjectDescription? {
-    core.objects.current(Self.defaultName(key)).map(describe)
+    core.objects.current(ObjectName(key: key)).map(describe)
   }
 
   /// All objects, ordered by volume and the bytes of their keys.
@@ -185,10 +185,6 @@ extension CacheStore {
 
   func objects(where isWanted: (Incarnation) -> Bool) -> [ObjectDescription] {
     core.objects.all().filter(isWanted).map(describe)
-  }
-
-  static func defaultName(_ key: [UInt8]) -> ObjectName {
-    ObjectName(key: key, volume: ObjectName.defaultVolume)
   }
 
   private func describe(_ object: Incarnation) -> ObjectDescription {
@@ -215,7 +211,7 @@ extension CacheStore {
   /// Forgets an object and its blocks, durably; false when there is none, or the index refused.
   package func remove(key: [UInt8]) -> Bool {
     core.queue.perform { writer in
-      guard let object = writer.core.objects.current(Self.defaultName(key)) else { return false }
+      guard let object = writer.core.objects.current(ObjectName(key: key)) else { return false }
       return writer.remove([object])
     } ?? false
   }
@@ -223,7 +219,7 @@ extension CacheStore {
   /// Drops an object's blocks, durably, and keeps the object; false as for ``remove(key:)``.
   package func invalidate(key: [UInt8]) -> Bool {
     core.queue.perform { writer in
-      guard let object = writer.core.objects.current(Self.defaultName(key)) else { return false }
+      guard let object = writer.core.objects.current(ObjectName(key: key)) else { return false }
       return writer.renew(
         object, coherency: object.coherency, byteCount: object.byteCount) != nil
     } ?? false
@@ -250,7 +246,7 @@ extension CacheStore {
     of key: [UInt8], _ change: @escaping @Sendable (PinnedBlocks) -> PinnedBlocks
   ) throws(StoreError) -> PinReport {
     let outcome = core.queue.perform { writer in
-      writer.changePins(of: Self.defaultName(key), change)
+      writer.changePins(of: ObjectName(key: key), change)
     }
     switch outcome {
     case .done(let report): return report

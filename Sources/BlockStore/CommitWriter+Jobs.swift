@@ -18,14 +18,9 @@ extension CommitWriter {
 
   /// Sets the water marks in the superblock, and acts on them.
   func setLimits(_ limits: CullLimits) -> StoreError? {
-    let previous = header
-    header.limits = limits
-    header.serial += 1
     do throws(SystemError) {
-      try core.file.write(header)
+      try replaceHeader { $0.limits = limits }
     } catch {
-      header = previous
-      header.serial += 1
       return StoreError(error, path: core.file.path)
     }
     marks = SlotMarks(limits, slotCount: core.geometry.slotCount)
@@ -125,7 +120,9 @@ extension StoreCore {
     status.disk.commits = counters.commits.value
     status.disk.dataSyncs = counters.dataSyncs.value
     status.disk.pendingByteCount = queue.byteCount
-    status.isWithdrawn = isWithdrawn.load(ordering: .relaxed)
+    status.service =
+      isWithdrawn.load(ordering: .relaxed)
+      ? .none : hasStoppedFills.load(ordering: .relaxed) ? .readsOnly : .full
     return status
   }
 }

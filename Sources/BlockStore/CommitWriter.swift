@@ -30,6 +30,8 @@ final class CommitWriter: @unchecked Sendable {
   /// Cleared on disk, but held by a reader when that happened.
   var lingering: [UInt32] = []
   var badSlots: Set<UInt32> = []
+  /// Batches in a row that the disk failed to take, though there was room.
+  private var failedBatchCount = 0
   /// Objects whose volume is gone, and whose records are still to be removed.
   var orphans: [UInt64] = []
   /// Slots from here on are not handed out: their number, or fewer while the cache shrinks.
@@ -45,6 +47,9 @@ final class CommitWriter: @unchecked Sendable {
     /// Of the superblock, which the file has to match.
     var serial: UInt64
   }
+
+  /// A disk that fails so many batches in a row is not asked again.
+  private static let failedBatchCountMax = 3
 
   init(
     core: StoreCore, index: BlockIndex, header: StoreHeader, numbers: BlockIndex.Counters,
@@ -174,6 +179,7 @@ extension CommitWriter {
       try write(blocks, to: slots)
       core.counters.dataSyncs.count()
       try core.file.syncData()
+      failedBatchCount = 0
     } catch {
       return drop(blocks, slots, because: error)
     }
@@ -216,7 +222,8 @@ extension CommitWriter {
   /// Gives a batch up whose data could not be written.
   ///
   /// A failed sync is never tried again: the kernel forgets which pages were dirty, and the next
-  /// sync would lie.
+  /// sync would lie. A disk that goes on failing costs slots with each batch, so fills end before
+  /// many are lost; what is cached is still read.
   private func drop(
     _ blocks: [PendingBlock], _ slots: [UInt32], because error: SystemError
   ) -> StoreError {
@@ -227,7 +234,24 @@ extension CommitWriter {
     for slot in slots {
       if isFull { makeFree(slot) } else { makeBad(slot) }
     }
+    if !isFull {
+      failedBatchCount += 1
+      if failedBatchCount == Self.failedBatchCountMax {
+        core.hasStoppedFills.store(true, ordering: .relaxed)
+      }
+    }
     return StoreError(error, path: core.file.path)
+  }
+
+  /// Replaces the superblock, durably; after an error the old one holds.
+  func replaceHeader(_ change: (inout StoreHeader) -> Void) throws(SystemError) {
+    var changed = header
+    changed.serial += 1
+    change(&changed)
+    // What fails may be on disk nevertheless: its number is not used again.
+    header.serial += 1
+    try core.file.write(changed)
+    header = changed
   }
 
   /// Names the written blocks in the index, and lets readers find them.

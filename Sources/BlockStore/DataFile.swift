@@ -4,8 +4,8 @@ internal import Linux
 /// The file or block device that holds the blocks: a header area of 1 MiB, then fixed-size slots.
 ///
 /// Slots are read and written past the page cache where the filesystem allows it: what is hot stays
-/// in the RAM tier above, and a second copy of it would only cost the copying. Reads and writes from
-/// any thread.
+/// in the RAM tier above, and a second copy of it would only cost the copying. Reads and writes
+/// from any thread.
 final class DataFile: Sendable {
   let path: String
   let file: FileDescriptor
@@ -33,11 +33,6 @@ final class DataFile: Sendable {
   /// The bytes of a regular file, or the size of a device.
   func byteCount() throws(SystemError) -> UInt64 {
     try file.readableByteCount()
-  }
-
-  /// Bytes that are left where a regular file is.
-  func availableByteCount() throws(SystemError) -> UInt64 {
-    try file.availableByteCount()
   }
 
   /// Reads the start of a slot; false unless all of `target` was filled.

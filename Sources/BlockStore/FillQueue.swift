@@ -41,8 +41,8 @@ final class PendingBlock: Sendable {
 
 /// What the writer thread has before it: blocks to write, and work that others wait for.
 ///
-/// Invariants: at most `State.byteCountMax` bytes wait, counting those being written. A block is found
-/// from the moment it is added until after it is in the ``SlotTable``, or has been dropped.
+/// Invariants: at most `State.byteCountMax` bytes wait, counting those being written. A block is
+/// found from the moment it is added until after it is in the ``SlotTable``, or has been dropped.
 final class FillQueue: Sendable {
   typealias Job = @Sendable (CommitWriter) -> Void
 
@@ -82,16 +82,15 @@ final class FillQueue: Sendable {
 
   /// A batch is closed this long after its first block.
   static let batchDelay: UInt64 = 100_000_000
-  /// How long a fill waits for room.
-  ///
-  /// A disk slower than that costs the cache a block, and not the reader its time.
-  private static let roomDelay: UInt64 = 250_000_000
-
   private let state = Lock(State())
   /// Blocks that can be found here, so that a hit need not take the lock when there are none.
   private let findableCount = Atomic<Int>(0)
 
-  init(_ geometry: Geometry) {
+  /// How long a fill waits for room: nanoseconds.
+  private let fillWait: UInt64
+
+  init(_ geometry: Geometry, fillWait: UInt64) {
+    self.fillWait = fillWait
     resize(to: geometry)
   }
 
@@ -129,7 +128,7 @@ extension FillQueue {
       return true
     }
     if let reserved = state.withLock(reserve) { return reserved }
-    return state.wait(until: MonotonicClock.now + Self.roomDelay, reserve) ?? false
+    return state.wait(until: MonotonicClock.now + fillWait, reserve) ?? false
   }
 
   /// Adds a block for which room has been reserved.

@@ -69,7 +69,8 @@ final class Incarnation: Sendable {
     set { details.withLock { $0.useCount = newValue } }
   }
 
-  /// The object's size, changed by the writer thread when no block is in the table that it concerns.
+  /// The object's size, changed by the writer thread when no block is in the table that it
+  /// concerns.
   var byteCount: UInt64 {
     get { size.load(ordering: .acquiring) }
     set { size.store(newValue, ordering: .releasing) }

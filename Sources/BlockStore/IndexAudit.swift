@@ -4,8 +4,8 @@ internal import Linux
 
 /// Whether an index that a crash of the machine left behind can be believed.
 ///
-/// Meant to run in a process of its own, see ``IndexHelper``: whatever the pages hold, only that one
-/// may come to harm, or take too long. O(slots); reads the index and changes nothing.
+/// Meant to run in a process of its own, see ``IndexHelper``: whatever the pages hold, only that
+/// one may come to harm, or take too long. O(slots); reads the index and changes nothing.
 package enum IndexAudit {
   /// Throws what is wrong with the index in `directory`, of a cache of `slotCount` slots.
   ///
@@ -44,7 +44,7 @@ package enum IndexAudit {
       }
       tables[key.bytes] = tree
     }
-    guard tables.count == 4, let metaTable = tables[Array("meta".utf8)],
+    guard tables.count == BlockIndex.tableCount, let metaTable = tables[Array("meta".utf8)],
       let objectTable = tables[Array("obj".utf8)], let slotTable = tables[Array("slot".utf8)],
       let pinTable = tables[Array("pin".utf8)]
     else { throw IndexFault("the tables are not those of an index") }

@@ -59,29 +59,37 @@ struct IndexMeta: Equatable, Sendable {
   /// Reads the meta pages as LMDB chooses between them, and sees to it that the file has all pages
   /// in use: touching a page that is not there would end the process.
   init(reading file: borrowing FileDescriptor) throws(IndexFault) {
-    do throws(SystemError) {
-      let first = try file.read(byteCount: Self.pageByteCounts.lowerBound, at: 0)
-      guard var newest = Self(decoding: first.rawSpan) else {
-        throw SystemError(call: "read", errno: .needsCleaning)
-      }
-      let other = try file.read(
-        byteCount: Self.pageByteCounts.lowerBound, at: UInt64(newest.pageByteCount))
-      guard let second = Self(decoding: other.rawSpan),
-        second.pageByteCount == newest.pageByteCount
-      else { throw SystemError(call: "read", errno: .needsCleaning) }
-      if second.transaction > newest.transaction { newest = second }
-      let fileByteCount = try file.status().byteCount
-      guard UInt64(newest.pageCount) <= fileByteCount / UInt64(newest.pageByteCount) else {
-        throw SystemError(call: "read", errno: .fileTooLarge)
-      }
-      self = newest
-    } catch {
-      switch error.errno {
-      case .needsCleaning: throw IndexFault("a meta page is damaged")
-      case .fileTooLarge: throw IndexFault("the file is shorter than its meta page says")
-      default: throw IndexFault("\(error)")
-      }
+    var newest = try Self.read(file, at: 0)
+    let second = try Self.read(file, at: UInt64(newest.pageByteCount))
+    guard second.pageByteCount == newest.pageByteCount else {
+      throw IndexFault("the meta pages contradict each other")
     }
+    if second.transaction > newest.transaction { newest = second }
+    let fileByteCount: UInt64
+    do throws(SystemError) {
+      fileByteCount = try file.status().byteCount
+    } catch {
+      throw IndexFault("\(error)")
+    }
+    guard UInt64(newest.pageCount) <= fileByteCount / UInt64(newest.pageByteCount) else {
+      throw IndexFault("the file is shorter than its meta page says")
+    }
+    self = newest
+  }
+
+  private static func read(
+    _ file: borrowing FileDescriptor, at offset: UInt64
+  ) throws(IndexFault) -> Self {
+    let bytes: [UInt8]
+    do throws(SystemError) {
+      bytes = try file.read(byteCount: pageByteCounts.lowerBound, at: offset)
+    } catch {
+      throw IndexFault("\(error)")
+    }
+    guard let meta = Self(decoding: bytes.rawSpan) else {
+      throw IndexFault("a meta page is damaged")
+    }
+    return meta
   }
 
   private init?(decoding bytes: RawSpan) {

@@ -19,7 +19,7 @@ struct ObjectName: Hashable, Sendable {
   let isDigest: Bool
 
   /// The name of the object called `key`, of 1 byte or more.
-  init(key: [UInt8], volume: UInt32) {
+  init(key: [UInt8], volume: UInt32 = defaultVolume) {
     self.volume = volume
     isDigest = key.count > Self.keyByteCountMax
     guard isDigest else {

@@ -17,7 +17,8 @@ struct ObjectRecord: Hashable, Sendable {
   struct Flags: OptionSet, Hashable, Sendable {
     let rawValue: UInt16
 
-    /// Somebody changes the blocks: what is on disk may be of no version, and is dropped at opening.
+    /// Somebody changes the blocks: what is on disk may be of no version, and is dropped at
+    /// opening.
     static let dirty = Flags(rawValue: 1)
     /// A volume: it has a key and coherency data, and no blocks.
     static let volume = Flags(rawValue: 2)

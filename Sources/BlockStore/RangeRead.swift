@@ -25,8 +25,8 @@ package enum RangeRead: Equatable, Sendable {
 extension StoredObject {
   /// Reads the object's bytes from `offset` into all of `target`, which may begin and end anywhere.
   ///
-  /// What lies beyond the object's end is a hole that nothing fills. The result is `stale` also when
-  /// that happened during the read, so no two versions are ever mixed.
+  /// What lies beyond the object's end is a hole that nothing fills. The result is `stale` also
+  /// when that happened during the read, so no two versions are ever mixed.
   package func read(
     into target: inout MutableRawSpan, at offset: UInt64, holes: HolePolicy
   ) -> RangeRead {

@@ -177,15 +177,19 @@ struct Recovery {
       isHinted[slot] = true
       usable.append(entry)
     }
+    // Asking for each slot is slow, and few caches have pins.
+    let hasPins = core.objects.all().contains { !$0.pins.isEmpty }
+    func insert(_ slot: UInt32, in segment: RecencyList.Segment) {
+      recency.insert(slot, in: hasPins && core.isPinned(slot) ? .pinned : segment)
+    }
     func insert(_ slots: [UInt32]) {
-      for slot in slots { recency.insert(slot, in: core.isPinned(slot) ? .pinned : .probation) }
+      for slot in slots { insert(slot, in: .probation) }
     }
     insert(slots(by: sequences) { !isHinted[$0] && sequences[$0] <= lastSequence })
     for (position, entry) in usable.enumerated() {
       let ahead = position + Self.groupCount
       if ahead < usable.count { core.table.prefetch(usable[ahead].slot) }
-      let segment: RecencyList.Segment = entry.isProtected ? .protected : .probation
-      recency.insert(entry.slot, in: core.isPinned(entry.slot) ? .pinned : segment)
+      insert(entry.slot, in: entry.isProtected ? .protected : .probation)
       core.table.setLastUse(entry.lastUse, of: entry.slot)
     }
     insert(slots(by: sequences) { sequences[$0] > lastSequence })
@@ -194,8 +198,8 @@ struct Recovery {
 
   /// The live slots that `isWanted`, by sequence number.
   ///
-  /// Sequence and slot share a word: sorting indices by what they refer to takes four times as long.
-  /// Only the lower 36 bits of a sequence number count, for this is no more than a hint.
+  /// Sequence and slot share a word: sorting indices by what they refer to takes four times as
+  /// long. Only the lower 36 bits of a sequence number count, for this is no more than a hint.
   private func slots(by sequences: [UInt64], where isWanted: (Int) -> Bool) -> [UInt32] {
     let slotMask = UInt64(StoreConfiguration.slotCountMax - 1)
     let slotBits = UInt64(slotMask.nonzeroBitCount)

@@ -6,8 +6,8 @@ internal import Synchronization
 ///
 /// The superblock says how many slots there are. To grow, everything that more slots need is made
 /// first and the superblock is written last; to shrink, the slots beyond the new end are emptied
-/// first, on disk as well, then the superblock is written, and only then is the file cut. So a crash
-/// at any point leaves a cache of the old size or of the new one, and nothing outside of it.
+/// first, on disk as well, then the superblock is written, and only then is the file cut. So a
+/// crash at any point leaves a cache of the old size or of the new one, and nothing outside of it.
 extension CommitWriter {
   /// Records that one transaction removes: a few milliseconds.
   private static let removalCountMax: UInt32 = 4096
@@ -40,7 +40,8 @@ extension CommitWriter {
     }
   }
 
-  /// Adds slots, for which there is space; says why when it cannot, with the old size still in force.
+  /// Adds slots, for which there is space; says why when it cannot, with the old size still in
+  /// force.
   func finishGrowing(to geometry: Geometry) -> StoreError? {
     guard let index else { return withdrawnError() }
     guard core.table.resize(to: geometry.slotCount) else {
@@ -119,8 +120,23 @@ extension CommitWriter {
     next = slot == end ? slotCeiling : slot
     // Nothing would ever be emptied.
     guard index != nil else { return (false, withdrawnError()) }
-    let isStuck = error != nil && moving.contains { core.isPinned($0) }
-    return (isEmpty && slot == end, isStuck ? error : nil)
+    let staysPut = moving.contains { slot in
+      core.isPinned(slot) && core.table.status(of: slot).state == .live
+    }
+    return (isEmpty && slot == end, staysPut ? error ?? crowdedError() : nil)
+  }
+
+  /// Says that pinned blocks alone take all the room that there will be; nil while they do not.
+  ///
+  /// Pins were counted before, but slots may be bad.
+  private func crowdedError() -> StoreError? {
+    guard free.count <= marks.stop, recency.pinnedCount == recency.count, lingering.isEmpty else {
+      return nil
+    }
+    return StoreError(
+      .noSpace, path: core.directory,
+      message: "too many of the blocks that \(core.directory) would keep are bad: have them "
+        + "repaired by 'cullet cache verify --repair', or unpin some images")
   }
 
   /// Takes the records of empty slots that are to go out of the index, the last ones first, some
@@ -167,14 +183,10 @@ extension CommitWriter {
 
   /// Makes `geometry` the cache's, durably, and then in RAM.
   private func adopt(_ geometry: Geometry) throws(SystemError) {
-    let previous = header
-    header.geometry = geometry
-    header.serial += 1
     do throws(SystemError) {
-      try core.file.write(header)
+      try replaceHeader { $0.geometry = geometry }
     } catch {
-      header = previous
-      header.serial += 2
+      header.serial += 1
       // What failed may be on disk nevertheless. Before slots beyond its end are used again, the
       // old size must be there in a newer superblock.
       do throws(SystemError) {

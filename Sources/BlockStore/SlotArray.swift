@@ -27,8 +27,8 @@ struct SlotArray: ~Copyable, @unchecked Sendable {
     self.linkMemory = linkMemory
   }
 
-  /// Holds at least `slotCount` slots from now on, the new ones all zeros, which is a free slot that
-  /// is in no list; false when memory is short.
+  /// Holds at least `slotCount` slots from now on, the new ones all zeros, which is a free slot
+  /// that is in no list; false when memory is short.
   func grow(to slotCount: Int) -> Bool {
     slotMemory.grow(to: slotCount * MemoryLayout<Slot>.stride)
       && linkMemory.grow(to: slotCount * MemoryLayout<SlotLinks>.stride)
@@ -38,8 +38,8 @@ struct SlotArray: ~Copyable, @unchecked Sendable {
 /// Where the elements of a ``SlotArray`` are.
 ///
 /// A value to be copied: a change of an element is no change of what says where it is, and so the
-/// thread sanitizer sees it, which takes any change through a stored value that cannot be copied for
-/// one of that value.
+/// thread sanitizer sees it, which takes any change through a stored value that cannot be copied
+/// for one of that value.
 @safe
 struct SlotElements: @unchecked Sendable {
   private let slots: UnsafeMutablePointer<Slot>

@@ -82,8 +82,8 @@ final class SlotTable: @unchecked Sendable {
     unsafe queues.deallocate()
   }
 
-  /// Writer: makes the table one for `slotCount` slots, of which no live one lies beyond; false when
-  /// memory is short, with nothing lost.
+  /// Writer: makes the table one for `slotCount` slots, of which no live one lies beyond; false
+  /// when memory is short, with nothing lost.
   ///
   /// Each shard is locked while its entries move: some 20 ms for a quarter of a million.
   func resize(to slotCount: Int) -> Bool {

@@ -50,7 +50,13 @@ package struct StoreConfiguration: Hashable, Sendable {
   /// Where the data file of a new cache is to be when not in its directory: a file, which is made
   /// when absent, or a block device.
   package var dataPath: String?
+  /// How slots are read and written, and stay so.
   package var io: IOMode
+  /// Nanoseconds that a fill waits for those before it.
+  ///
+  /// A disk slower than that costs the cache a block, and not the reader its time. Not kept in the
+  /// cache.
+  package var fillWait: UInt64
   /// Checks the index after a crash of the machine; without it, such an index is not believed.
   package var indexHelper: IndexHelper?
 
@@ -58,7 +64,7 @@ package struct StoreConfiguration: Hashable, Sendable {
   package init(
     capacityByteCount: UInt64? = nil, blockByteCount: Int = 64 << 10,
     limits: CullLimits = .standard, preallocation: Preallocation = .none, dataPath: String? = nil,
-    io: IOMode = .direct, indexHelper: IndexHelper? = nil
+    io: IOMode = .direct, fillWait: UInt64 = 250_000_000, indexHelper: IndexHelper? = nil
   ) {
     self.capacityByteCount = capacityByteCount
     self.blockByteCount = blockByteCount
@@ -66,6 +72,7 @@ package struct StoreConfiguration: Hashable, Sendable {
     self.preallocation = preallocation
     self.dataPath = dataPath
     self.io = io
+    self.fillWait = fillWait
     self.indexHelper = indexHelper
   }
 

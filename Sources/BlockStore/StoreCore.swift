@@ -23,18 +23,25 @@ final class StoreCore: Sendable {
   let isWithdrawn = Atomic<Bool>(false)
   /// Set while there is no room that culling could make, by the writer.
   let isRefusing = Atomic<Bool>(false)
+  /// Set when the disk has failed to take several batches in a row: nothing new is cached until the
+  /// store is opened again.
+  ///
+  /// Reads go on, for every block is checked.
+  let hasStoppedFills = Atomic<Bool>(false)
   /// Set while the number of slots is being changed.
   let isResizing = Atomic<Bool>(false)
   /// Fills before this monotonic time are dropped: the disk or the index was full a moment ago.
   let noSpaceUntil = Atomic<UInt64>(0)
 
-  init(directory: String, geometry: Geometry, file: DataFile, table: SlotTable) {
+  init(
+    directory: String, geometry: Geometry, file: DataFile, table: SlotTable, fillWait: UInt64
+  ) {
     self.directory = directory
     blockSizeBits = geometry.blockSizeBits
     slotCount = Atomic(geometry.slotCount)
     self.file = file
     self.table = table
-    queue = FillQueue(geometry)
+    queue = FillQueue(geometry, fillWait: fillWait)
   }
 
   /// The cache's shape; the number of slots changes when it is resized.
@@ -172,6 +179,7 @@ final class StoreCore: Sendable {
     onSettled: (@Sendable (Bool) -> Void)?
   ) -> Bool {
     guard !isClosing.load(ordering: .relaxed), !isWithdrawn.load(ordering: .relaxed),
+      !hasStoppedFills.load(ordering: .relaxed),
       MonotonicClock.now >= noSpaceUntil.load(ordering: .relaxed)
     else {
       counters.droppedFills.count()

@@ -40,19 +40,18 @@ extension StoreOpening {
         isOurs = try file.isBlank()
         if isOurs, place.isElsewhere { return nil }
       }
-      guard isOurs else { throw SystemError(call: "open", errno: .invalidArgument) }
-      report.notes.append("neither superblock is readable: the cache was begun anew")
-      return nil
-    } catch {
-      if error.errno == .invalidArgument {
-        throw StoreError(
-          .corrupt, path: place.path,
-          message: place.isElsewhere
-            ? "\(place.path) bears something that is no cache: choose another one, or overwrite its "
-              + "first MiB with zeros to give it up"
-            : "\(place.path) is not a cache: choose another directory or remove the file")
+      if isOurs {
+        report.notes.append("neither superblock is readable: the cache was begun anew")
+        return nil
       }
+    } catch {
       throw StoreError(error, path: place.path)
     }
+    throw StoreError(
+      .corrupt, path: place.path,
+      message: place.isElsewhere
+        ? "\(place.path) bears something that is no cache: choose another one, or overwrite its "
+          + "first MiB with zeros to give it up"
+        : "\(place.path) is not a cache: choose another directory or remove the file")
   }
 }

@@ -58,7 +58,7 @@ struct StoreOpening {
       configuration: configuration)
     let (header, core, writer): (StoreHeader, StoreCore, CommitWriter)
     do throws(StoreError) {
-      (core, writer, header) = try openContent(file, kept, formatting, configuration.indexHelper)
+      (core, writer, header) = try openContent(file, kept, formatting)
       if report.isFormatted { try settle(place) }
     } catch {
       if report.isFormatted {
@@ -75,15 +75,15 @@ struct StoreOpening {
 
   /// Recovers what `existing` is the superblock of, or makes a new cache.
   private mutating func openContent(
-    _ file: DataFile, _ existing: StoreHeader?, _ formatting: StoreFormatting,
-    _ helper: IndexHelper?
+    _ file: DataFile, _ existing: StoreHeader?, _ formatting: StoreFormatting
   ) throws(StoreError) -> (StoreCore, CommitWriter, StoreHeader) {
+    let configuration = formatting.configuration
     var header: StoreHeader
     var found: BlockIndex?
     var hints: RecencyFile?
     if let existing {
       header = existing
-      found = believedIndex(of: header, helper)
+      found = believedIndex(of: header, configuration.indexHelper)
       if found != nil { hints = RecencyFile.read(from: recencyPath, serial: header.serial) }
     } else {
       // Before anything of an old cache goes: it shall not be lost for a new one that cannot be.
@@ -100,13 +100,13 @@ struct StoreOpening {
     } catch {
       throw StoreError(error, path: file.path)
     }
-    var recovered = found.flatMap { recover(file, header, $0, hints: hints) }
+    var recovered = found.flatMap { recover(file, header, $0, configuration, hints: hints) }
     found = nil
     if recovered == nil {
       header.indexID = .random()
       header.sequenceFloor = 0
       let fresh = try index.make(header.indexID, header.geometry)
-      recovered = recover(file, header, fresh, hints: nil)
+      recovered = recover(file, header, fresh, configuration, hints: nil)
     }
     guard let (core, writer) = recovered else {
       throw StoreError(.io, path: index.path, message: "\(index.path): cannot read a new index")
@@ -135,11 +135,13 @@ struct StoreOpening {
   }
 
   private mutating func recover(
-    _ file: DataFile, _ header: StoreHeader, _ index: BlockIndex, hints: RecencyFile?
+    _ file: DataFile, _ header: StoreHeader, _ index: BlockIndex,
+    _ configuration: StoreConfiguration, hints: RecencyFile?
   ) -> (StoreCore, CommitWriter)? {
     guard let table = SlotTable(slotCount: header.geometry.slotCount) else { return nil }
     let core = StoreCore(
-      directory: directory, geometry: header.geometry, file: file, table: table)
+      directory: directory, geometry: header.geometry, file: file, table: table,
+      fillWait: configuration.fillWait)
     do throws(LMDBError) {
       let outcome = try Recovery(core: core, index: index, header: header).run(hints: hints)
       report.blockCount = outcome.blockCount

@@ -168,6 +168,15 @@ package struct StoreStatus: Equatable, Sendable {
     package var lastPassEnd: UInt64?
   }
 
+  /// What a store does after errors, until the cache is opened again.
+  package enum Service: String, Sendable {
+    case full
+    /// The disk has failed to take several batches in a row: fills are dropped.
+    case readsOnly = "reads-only"
+    /// The index has failed, or the cache was taken out of service: reads miss as well.
+    case none
+  }
+
   /// The directory that was opened.
   package var directory = ""
   /// The version of the format on disk.
@@ -194,6 +203,6 @@ package struct StoreStatus: Equatable, Sendable {
   package var disk = Disk()
   /// What the scrubber has done.
   package var scrub = Scrub()
-  /// Whether the store has given up after an error in its index: every read misses until reopened.
-  package var isWithdrawn = false
+  /// What the store still does.
+  package var service = Service.full
 }

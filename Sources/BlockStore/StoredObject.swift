@@ -67,8 +67,8 @@ package final class StoredObject: Sendable {
     return .miss
   }
 
-  /// Reads several blocks, neighbours in the data file by one call, and lends each one's valid bytes
-  /// to `body`, in no particular order.
+  /// Reads several blocks, neighbours in the data file by one call, and lends each one's valid
+  /// bytes to `body`, in no particular order.
   ///
   /// `blocks` ascend. Those that `body` does not get are misses; false when that is because the
   /// object is stale.

@@ -1,4 +1,4 @@
-/// Appends little-endian fields to a growing array: the encoder's side of ``Swift/RawSpan``'s `load`.
+/// Appends little-endian fields to a growing array: the encoder's side of what `RawSpan` loads.
 package struct ByteWriter {
   package private(set) var bytes: [UInt8]
 

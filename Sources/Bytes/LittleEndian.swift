@@ -1,4 +1,5 @@
-/// Little-endian loads and stores at explicit offsets: the only way Cullet reads or writes a format.
+/// Little-endian loads and stores at explicit offsets: the only way Cullet reads or writes a
+/// format.
 ///
 /// Every access is bounds-checked by the span; alignment never matters.
 extension RawSpan {

@@ -1,6 +1,7 @@
 /// XXH64, the non-cryptographic hash that guards every block on disk.
 ///
-/// Source: the xxHash specification, <https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md>.
+/// Source: the xxHash specification,
+/// <https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md>.
 package enum XXH64 {
   private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
   private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F

@@ -78,7 +78,8 @@ package struct NodeAttributes: Equatable, Sendable {
     self.blockSize = blockSize
   }
 
-  /// The kernel's 32-bit device number: 12 bits of `major`, 20 of `minor`, the form on disk as well.
+  /// The kernel's 32-bit device number: 12 bits of `major`, 20 of `minor`, the form on disk as
+  /// well.
   package static func deviceNumber(major: UInt32, minor: UInt32) -> UInt32 {
     minor & 0xFF | (major & 0xFFF) << 8 | (minor & 0xFFF00) << 12
   }

@@ -30,7 +30,8 @@ package struct CacheTimeouts: Equatable, Sendable {
 }
 
 extension CacheTimeouts {
-  /// The payload of the answer to GETATTR: attr_valid (8), its nanoseconds (4), dummy (4), attributes.
+  /// The payload of the answer to GETATTR: attr_valid (8), its nanoseconds (4), dummy (4),
+  /// attributes.
   package static let attributeReplyByteCount = 16 + NodeAttributes.byteCount
 
   /// Writes the answer to LOOKUP; nil tells the kernel that the name is absent, and to remember it.

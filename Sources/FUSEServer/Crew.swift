@@ -40,7 +40,8 @@ final class Crew: Sendable {
     state.signalAll()
   }
 
-  /// Adds a thread that runs `body` with its number; false when there are enough, or none to be had.
+  /// Adds a thread that runs `body` with its number; false when there are enough, or none to be
+  /// had.
   func start(_ body: @escaping @Sendable (Int) throws(FUSEError) -> Void) -> Bool {
     let index = state.withLock { state -> Int? in
       guard state.startedCount < countMax else { return nil }

@@ -35,7 +35,8 @@ package struct Dispatcher: Sendable {
     package var errorNumber: Int32 = 0
   }
 
-  /// Answers `request` in `buffer`, which holds `payloadOffset + payloadByteCountMin` bytes or more.
+  /// Answers `request` in `buffer`, which holds `payloadOffset + payloadByteCountMin` bytes or
+  /// more.
   ///
   /// `context` is the calling thread's.
   package func answer(

@@ -6,13 +6,14 @@ package import Linux
 package final class FUSEDevice: Sendable {
   let descriptor: FileDescriptor
 
-  /// Takes ownership of `descriptor`, /dev/fuse opened and attached to a mount, or a stand-in for it.
+  /// Takes ownership of `descriptor`, /dev/fuse opened and attached to a mount, or a stand-in for
+  /// it.
   package init(adopting descriptor: consuming FileDescriptor) {
     self.descriptor = descriptor
   }
 
-  /// A device with a request queue of its own for the same mount; this one itself when the kernel or
-  /// the permissions of /dev/fuse do not allow it, which works as well but contends more.
+  /// A device with a request queue of its own for the same mount; this one itself when the kernel
+  /// or the permissions of /dev/fuse do not allow it, which works as well but contends more.
   func cloneOrSelf() -> FUSEDevice {
     guard let clone = try? descriptor.cloneFUSEConnection() else { return self }
     return FUSEDevice(adopting: clone)

@@ -3,8 +3,8 @@ package import Linux
 
 /// A read-only tree of files, as the kernel asks for it through a ``Session``.
 ///
-/// Nodes are stateless: what a ``NodeID`` means never changes while the session lasts, so nothing is
-/// opened, closed or forgotten. The root is ``NodeID/root``. All members are called from several
+/// Nodes are stateless: what a ``NodeID`` means never changes while the session lasts, so nothing
+/// is opened, closed or forgotten. The root is ``NodeID/root``. All members are called from several
 /// threads at once and may block; what they throw is what the caller's system call returns.
 package protocol Filesystem: AnyObject, Sendable {
   func attributes(of node: NodeID) throws(Errno) -> NodeAttributes
@@ -24,7 +24,8 @@ package protocol Filesystem: AnyObject, Sendable {
     _ node: NodeID, at offset: UInt64, into target: inout MutableRawSpan
   ) throws(Errno) -> Int
 
-  /// Appends entries from `cookie` (zero: the first) on until there are no more or one does not fit.
+  /// Appends entries from `cookie` (zero: the first) on until there are no more or one does not
+  /// fit.
   func readDirectory(
     _ node: NodeID, from cookie: UInt64, into listing: inout DirectoryListing
   ) throws(Errno)

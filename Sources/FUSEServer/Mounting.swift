@@ -28,8 +28,9 @@ package struct MountOptions: Sendable {
 extension Mount {
   /// Mounts on `directory`, read-only, by mount(2) as root and by fusermount3 otherwise.
   ///
-  /// Nothing answers yet: whoever looks into `directory` waits until a ``Session`` serves the device.
-  /// `source` is what ``list()`` and df(1) show. A directory that is a mount point is refused.
+  /// Nothing answers yet: whoever looks into `directory` waits until a ``Session`` serves the
+  /// device. `source` is what ``list()`` and df(1) show. A directory that is a mount point is
+  /// refused.
   package static func attach(
     source: String, on directory: String, options: MountOptions = MountOptions()
   ) throws(FUSEError) -> FUSEDevice {

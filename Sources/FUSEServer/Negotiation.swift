@@ -6,8 +6,8 @@ internal import Linux
 package struct Negotiation: Equatable {
   /// The features wanted of a kernel that has them.
   ///
-  /// Not among them: POSIX ACLs (an image's are plain attributes), invalidation by modification time
-  /// (nothing is modified), splicing (replies leave from one buffer by one write).
+  /// Not among them: POSIX ACLs (an image's are plain attributes), invalidation by modification
+  /// time (nothing is modified), splicing (replies leave from one buffer by one write).
   package static let wanted: InitFlags = [
     .asyncRead, .asyncDirectIO, .parallelDirectoryOperations, .readDirectoryPlus,
     .readDirectoryPlusAutomatic, .maxPages, .cacheSymlinks, .noOpenSupport,

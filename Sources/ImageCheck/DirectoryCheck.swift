@@ -84,7 +84,8 @@ extension ImageChecker {
     fault(.directory, at: address, nid: state.inode.nid, path: path, problem)
   }
 
-  /// Where byte `offset` of a file is, when it is stored as it is in metadata or the primary device.
+  /// Where byte `offset` of a file is, when it is stored as it is in metadata or the primary
+  /// device.
   static func address(of offset: UInt64, in extent: Extent) -> MetadataAddress? {
     let distance = offset - extent.fileOffset
     switch (extent.kind, extent.place) {

@@ -114,12 +114,10 @@ package struct Transaction: ~Copyable {
 
   /// The table called `name`, for use within a transaction that only reads; it must exist.
   package func existingTable(_ name: String) throws(LMDBError) -> Table {
-    var table: UInt32 = 0
-    try LMDBError.check(unsafe mdb_dbi_open(handle, name, 0, &table), "mdb_dbi_open")
-    return Table(handle: table)
+    try openTable(name, flags: 0)
   }
 
-  mutating func openTable(_ name: String, flags: UInt32) throws(LMDBError) -> Table {
+  func openTable(_ name: String, flags: UInt32) throws(LMDBError) -> Table {
     var table: UInt32 = 0
     try LMDBError.check(unsafe mdb_dbi_open(handle, name, flags, &table), "mdb_dbi_open")
     return Table(handle: table)

@@ -158,7 +158,8 @@ private let systemWrite = unsafe CLinux.write
 extension FileDescriptor {
   /// Makes written data, and the size needed to read it back, durable.
   ///
-  /// Never retry a failure: the kernel has dropped the pages' dirty marks (Rebello et al., ATC '20).
+  /// Never retry a failure: the kernel has dropped the pages' dirty marks (Rebello et al., ATC
+  /// '20).
   package func syncData() throws(SystemError) {
     _ = try retryingInterrupts("fdatasync") { Int(fdatasync(rawValue)) }
   }

@@ -90,7 +90,7 @@ package enum Paths {
 package enum CurrentProcess {
   package static var id: Int32 { getpid() }
 
-  /// Processors that the process may run on.
+  /// Processors of the machine that are online.
   package static var processorCount: Int { max(1, Int(get_nprocs())) }
 
   /// The effective user: 0 is root.

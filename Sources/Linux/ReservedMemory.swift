@@ -1,10 +1,11 @@
+internal import Bytes
 internal import CLinux
 internal import Synchronization
 
 /// Zeroed memory that grows without moving: its addresses are reserved at the start.
 ///
-/// It costs nothing until it is touched, and asks for huge pages where it is large. One thread at a time
-/// may make it grow, while others use what was granted before.
+/// It costs nothing until it is touched, and asks for huge pages where it is large. One thread at a
+/// time may make it grow, while others use what was granted before.
 @safe
 package struct ReservedMemory: ~Copyable, @unchecked Sendable {
   /// The first byte; those below a count that ``grow(to:)`` has granted may be touched.
@@ -15,7 +16,7 @@ package struct ReservedMemory: ~Copyable, @unchecked Sendable {
 
   /// Reserves the addresses of `byteCount` bytes; nil when the process may not have so many.
   package init?(byteCount: Int) {
-    reservedByteCount = Self.wholePages(byteCount)
+    reservedByteCount = byteCount.roundedUp(toMultipleOf: AlignedBuffer.alignment)
     let address = unsafe mmap(
       nil, reservedByteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     // MAP_FAILED, which is a cast.
@@ -29,17 +30,12 @@ package struct ReservedMemory: ~Copyable, @unchecked Sendable {
 
   /// Grants at least the first `byteCount` bytes; false when memory is short.
   package func grow(to byteCount: Int) -> Bool {
-    let wanted = Self.wholePages(byteCount)
+    let wanted = byteCount.roundedUp(toMultipleOf: AlignedBuffer.alignment)
     precondition(wanted <= reservedByteCount, "memory grows beyond what was reserved for it")
     guard wanted > grantedByteCount.load(ordering: .relaxed) else { return true }
     guard unsafe mprotect(start, wanted, PROT_READ | PROT_WRITE) == 0 else { return false }
     unsafe HeapMemory.preferHugePages(start, byteCount: wanted)
     grantedByteCount.store(wanted, ordering: .relaxed)
     return true
-  }
-
-  private static func wholePages(_ byteCount: Int) -> Int {
-    let mask = AlignedBuffer.alignment - 1
-    return (byteCount + mask) & ~mask
   }
 }

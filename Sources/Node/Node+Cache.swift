@@ -11,7 +11,8 @@ extension Node {
     var origin = CacheStatusReport.Origin()
     for statistics in originStatistics { origin.add(statistics) }
     return CacheStatusReport(
-      directory: status.directory, formatVersion: status.formatVersion,
+      directory: status.directory, service: .init(status.service),
+      formatVersion: status.formatVersion,
       blockSize: status.blockByteCount, capacityBytes: status.capacityByteCount,
       usedBytes: status.usedByteCount,
       blocks: .init(
@@ -136,6 +137,17 @@ extension Node {
   /// The key under which the cache has `source`, however it is spelt.
   private func key(of source: String) throws(Failure) -> [UInt8] {
     [UInt8](try SourceReference(checking: source).name.utf8)
+  }
+}
+
+extension CacheStatusReport.Service {
+  init(_ service: StoreStatus.Service) {
+    self =
+      switch service {
+      case .full: .full
+      case .readsOnly: .readsOnly
+      case .none: .none
+      }
   }
 }
 

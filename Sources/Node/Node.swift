@@ -37,7 +37,8 @@ package final class Node: Sendable {
 
   /// Opens the cache at `directory`, made on first use, and answers at its socket.
   ///
-  /// `indexHelper` looks at the index first after a crash of the machine. `onHandOver` is called, on a thread of its own, when another process wants the cache for good.
+  /// `indexHelper` looks at the index first after a crash of the machine. `onHandOver` is called,
+  /// on a thread of its own, when another process wants the cache for good.
   package init(
     owning directory: CacheDirectory, role: Role, indexHelper: IndexHelper? = nil,
     log: @escaping @Sendable (String) -> Void, onHandOver: (@Sendable () -> Void)? = nil

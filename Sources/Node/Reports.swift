@@ -2,6 +2,15 @@ internal import ReadPath
 
 /// What `cullet cache status --json` prints; counters run since the owner opened the cache.
 package struct CacheStatusReport: Codable, Equatable, Sendable {
+  /// What the cache still does after errors, until its owner opens it again.
+  package enum Service: String, Codable, Sendable {
+    case full
+    /// The disk refused what was to be written: nothing new is cached.
+    case readsOnly = "reads-only"
+    /// The index failed: everything comes from the origin.
+    case none
+  }
+
   package struct Blocks: Codable, Equatable, Sendable {
     package var total, used, free, quarantined, bad, pinned: Int
   }
@@ -59,6 +68,7 @@ package struct CacheStatusReport: Codable, Equatable, Sendable {
   }
 
   package var directory: String
+  package var service: Service
   package var formatVersion: Int
   package var blockSize: Int
   package var capacityBytes: UInt64

@@ -4,8 +4,8 @@ internal import Linux
 
 /// One version of a remote object, read through memory, the disk cache and its origin.
 ///
-/// Invariants: the object has fewer than 2^32 blocks (``Tiers/open(_:reusing:)`` refuses longer ones);
-/// every byte returned belongs to `version`; once the origin is seen to serve another
+/// Invariants: the object has fewer than 2^32 blocks (``Tiers/open(_:reusing:)`` refuses longer
+/// ones); every byte returned belongs to `version`; once the origin is seen to serve another
 /// version, every read fails as stale, so two versions are never mixed. Thread-safe; reads block
 /// the calling thread and must not be made from the cooperative pool.
 package final class CachedObject: Sendable {

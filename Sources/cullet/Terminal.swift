@@ -5,9 +5,11 @@ internal import Node
 
 /// What the commands say: text on stdout, complaints on stderr, JSON documents one a line.
 enum Terminal {
-  /// Prints `text` and a newline on stdout; a closed pipe ends the process quietly.
+  /// Prints `text`, of one line or more, on stdout, as ``shown(_:)`` has it; a closed pipe ends the
+  /// process quietly.
   static func print(_ text: String) {
-    write([UInt8]((text + "\n").utf8))
+    let lines = text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false)
+    write(lines.flatMap { line in shown([UInt8](line)) + [0x0A] })
   }
 
   /// Writes `bytes` to stdout as they are.
@@ -21,8 +23,8 @@ enum Terminal {
     }
   }
 
-  /// A name as it is shown: as it is, but on a terminal with '?' for each control character, as 'ls'
-  /// does it.
+  /// A name as it is shown: as it is, but on a terminal with '?' for each control character, as
+  /// 'ls' does it.
   ///
   /// Images are not trusted, and terminals do what they are told.
   static func shown(_ name: [UInt8]) -> [UInt8] {

@@ -51,7 +51,7 @@ import Testing
     do {
       let store = try fixture.open()
       let object = try store.bind("a")
-      for block in 0..<10 as Range<UInt32> { object.fill(block) }
+      object.fill(0..<10)
       try store.flush()
       #expect(store.invalidate(key: Array("a".utf8)))
       #expect(!store.invalidate(key: Array("b".utf8)))

@@ -30,10 +30,10 @@ import Testing
   @Test func `blocks in use survive a scan`() throws {
     let store = try fixture.open(slotCount: 256, blockByteCount: 16 << 10)
     let object = try store.bind("image", blocks: 4000)
-    for block in 0..<64 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<64)
     try store.flush()
     for block in 0..<64 as Range<UInt32> { _ = object.isRight(block) }
-    for block in 100..<2000 as Range<UInt32> { object.fill(block) }
+    object.fill(100..<2000)
     try store.flush()
     let kept = (0..<64 as Range<UInt32>).filter { object.contains(block: $0) }
     #expect(kept.count >= 60)
@@ -42,7 +42,7 @@ import Testing
   @Test func `the coldest go first`() throws {
     let store = try fixture.open(slotCount: 128, blockByteCount: 16 << 10)
     let object = try store.bind("image", blocks: 100)
-    for block in 0..<100 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<100)
     try store.flush()
     for block in stride(from: 0, to: 100, by: 2) as StrideTo<UInt32> { _ = object.isRight(block) }
     let report = store.cull(CullRequest(byteCount: 50 * 16 << 10))
@@ -55,7 +55,7 @@ import Testing
   @Test func `uses that a tier above reports keep blocks warm`() throws {
     let store = try fixture.open(slotCount: 128, blockByteCount: 16 << 10)
     let object = try store.bind("image", blocks: 100)
-    for block in 0..<100 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<100)
     try store.flush()
     for block in 0..<10 as Range<UInt32> { object.noteUse(block: block) }
     _ = store.cull(CullRequest(byteCount: 90 * 16 << 10))
@@ -66,7 +66,7 @@ import Testing
     do {
       let store = try fixture.open(slotCount: 128, blockByteCount: 16 << 10)
       let object = try store.bind("image", blocks: 100)
-      for block in 0..<100 as Range<UInt32> { object.fill(block) }
+      object.fill(0..<100)
       try store.flush()
       for block in 0..<20 as Range<UInt32> { _ = object.isRight(block) }
     }
@@ -80,12 +80,12 @@ import Testing
     do {
       let store = try fixture.open(slotCount: 128, blockByteCount: 16 << 10)
       let object = try store.bind("image", blocks: 110)
-      for block in 0..<100 as Range<UInt32> { object.fill(block) }
+      object.fill(0..<100)
       try store.flush()
       for block in 0..<20 as Range<UInt32> { _ = object.isRight(block) }
       store.saveRecency()
       // What came after the saving is newer than what was never used.
-      for block in 100..<110 as Range<UInt32> { object.fill(block) }
+      object.fill(100..<110)
       try store.flush()
       store.abandon()
     }
@@ -101,13 +101,13 @@ import Testing
     do {
       let store = try fixture.open(slotCount: 64, blockByteCount: 16 << 10)
       let object = try store.bind("old", blocks: 40)
-      for block in 0..<40 as Range<UInt32> { object.fill(block) }
+      object.fill(0..<40)
       try store.flush()
       for block in 0..<40 as Range<UInt32> { _ = object.isRight(block) }
       store.saveRecency()
       #expect(store.remove(key: Array("old".utf8)))
       let new = try store.bind("new", blocks: 60)
-      for block in 0..<60 as Range<UInt32> { new.fill(block) }
+      new.fill(0..<60)
       try store.flush()
       store.abandon()
     }
@@ -144,7 +144,7 @@ import Testing
     let names = ["cold", "warm", "kept", "empty"]
     let objects = try names.map { try store.bind($0, blocks: 10) }
     for object in objects[0..<3] {
-      for block in 0..<10 as Range<UInt32> { object.fill(block) }
+      object.fill(0..<10)
       try store.flush()
     }
     for block in 0..<10 as Range<UInt32> { _ = objects[1].isRight(block) }
@@ -165,7 +165,7 @@ import Testing
     let limits = try CullLimits(brun: 40, bcull: 30, bstop: 20)
     let store = try fixture.open(slotCount: 100, blockByteCount: 16 << 10, limits: limits)
     let object = try store.bind("image", blocks: 200)
-    for block in 0..<50 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<50)
     _ = try store.pin(key: Array("image".utf8), PinnedBlocks(ranges: [0..<50]))
     try store.flush()
     // Fifty are pinned, thirty more may come: from there on each one pushes another one out.
@@ -199,7 +199,7 @@ import Testing
     do {
       let store = try fixture.open(slotCount: 100, blockByteCount: 16 << 10)
       let object = try store.bind("image", blocks: 100)
-      for block in 0..<80 as Range<UInt32> { object.fill(block) }
+      object.fill(0..<80)
       try store.flush()
       try store.setLimits(wide)
       #expect(store.status().blocks.free >= 60)

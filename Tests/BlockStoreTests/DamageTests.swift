@@ -11,15 +11,8 @@ import Testing
     fixture = try StoreFixture()
   }
 
-  private func makeCache(blocks: Range<UInt32> = 0..<4) throws {
-    let store = try fixture.open()
-    let object = try store.bind("a")
-    for block in blocks { object.fill(block) }
-    store.close()
-  }
-
   @Test func `a flipped bit in a block is a miss, counted, and the slot is retired`() throws {
-    try makeCache()
+    try fixture.makeCache()
     let bytes = StoreFixture.bytes(2)
     let offset = try #require(try fixture.slotOffset(holding: bytes))
     try fixture.overwrite([bytes[40] ^ 1], at: offset + 40)
@@ -38,7 +31,7 @@ import Testing
   }
 
   @Test func `blocks that changed places on disk are misses`() throws {
-    try makeCache()
+    try fixture.makeCache()
     let first = try #require(try fixture.slotOffset(holding: StoreFixture.bytes(0)))
     let second = try #require(try fixture.slotOffset(holding: StoreFixture.bytes(1)))
     try fixture.overwrite(StoreFixture.bytes(1), at: first)
@@ -51,7 +44,7 @@ import Testing
   }
 
   @Test func `verify finds what is damaged and repair returns the slots`() throws {
-    try makeCache()
+    try fixture.makeCache()
     let offset = try #require(try fixture.slotOffset(holding: StoreFixture.bytes(3)))
     try fixture.overwrite([0xFF, 0xFF, 0xFF], at: offset + 1000)
     let store = try fixture.open()
@@ -68,7 +61,7 @@ import Testing
 
   @Test(arguments: [0, 4096] as [UInt64])
   func `one damaged superblock does no harm`(offset: UInt64) throws {
-    try makeCache()
+    try fixture.makeCache()
     try fixture.overwrite([UInt8](repeating: 0xA5, count: 512), at: offset)
     let store = try fixture.open()
     #expect(!store.openReport.isFormatted)
@@ -77,7 +70,7 @@ import Testing
   }
 
   @Test func `without a superblock the cache begins anew, but not on a device`() throws {
-    try makeCache()
+    try fixture.makeCache()
     try fixture.overwrite([UInt8](repeating: 0xA5, count: 8192), at: 0)
     if StoreFixture.usesDevice {
       // It may be somebody else's by now.
@@ -108,7 +101,7 @@ import Testing
 
   @Test(StoreFixture.forFiles)
   func `a data file cut short gives misses, then works`() throws {
-    try makeCache()
+    try fixture.makeCache()
     let file = try FileHandle(forUpdating: URL(filePath: fixture.dataPath))
     try file.truncate(atOffset: 1 << 20)
     try file.close()
@@ -122,7 +115,7 @@ import Testing
 
   @Test(arguments: ["missing", "garbage", "foreign"])
   func `an index that cannot be believed is begun anew`(kind: String) throws {
-    try makeCache()
+    try fixture.makeCache()
     let index = "\(fixture.path)/index"
     switch kind {
     case "missing": try FileManager.default.removeItem(atPath: index)
@@ -145,7 +138,7 @@ import Testing
   }
 
   @Test func `a damaged or stale recency file is ignored`() throws {
-    try makeCache()
+    try fixture.makeCache()
     try Data(repeating: 1, count: 100).write(to: URL(filePath: "\(fixture.path)/recency"))
     let store = try fixture.open()
     #expect(try store.bind("a").isRight(0) == true)

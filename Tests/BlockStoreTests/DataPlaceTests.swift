@@ -19,15 +19,19 @@ import Testing
     StoreConfiguration(capacityByteCount: 4 << 20, dataPath: data)
   }
 
-  private func make(data: String) throws {
+  private func make(data: String, at path: String? = nil) throws {
+    let path = path ?? self.path
     try CacheStore.format(directory: path, configuration: configuration(data: data))
-    let store = try CacheStore(opening: path, creatingWith: StoreConfiguration())
+    let store = try CacheStore(
+      opening: path, creatingWith: StoreConfiguration(fillWait: StoreFixture.patience))
     try store.bind("a").fill(0)
     store.close()
   }
 
-  private func isKept() throws -> Bool {
-    let store = try CacheStore(opening: path, creatingWith: StoreConfiguration())
+  private func isKept(at path: String? = nil) throws -> Bool {
+    let path = path ?? self.path
+    let store = try CacheStore(
+      opening: path, creatingWith: StoreConfiguration(fillWait: StoreFixture.patience))
     return try store.openReport.notes.isEmpty && store.bind("a").isRight(0) == true
   }
 
@@ -61,16 +65,19 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: "\(path)/data-path"))
   }
 
-  @Test func `data elsewhere is not lost for a cache that cannot be made`() throws {
-    try make(data: elsewhere)
+  @Test(.enabled(if: CurrentProcess.userID == 0, "mounting needs root"))
+  func `data elsewhere is not lost for a cache that cannot be made`() throws {
+    let disk = try SmallFilesystem(.tmpfs, byteCount: 24 << 20)
+    let path = "\(disk.path)/cache"
+    try make(data: elsewhere, at: path)
     let error = #expect(throws: StoreError.self) {
       try CacheStore.format(
         directory: path,
-        configuration: StoreConfiguration(capacityByteCount: 8 << 40, preallocation: .allocate))
+        configuration: StoreConfiguration(capacityByteCount: 64 << 20, preallocation: .allocate))
     }
     #expect(error?.code == .noSpace)
     #expect(!FileManager.default.fileExists(atPath: "\(path)/cache.dat"))
-    #expect(try isKept())
+    #expect(try isKept(at: path))
   }
 
   @Test func `what bears something else is left alone`() throws {
@@ -90,7 +97,8 @@ import Testing
 
   @Test func `neither data nor directory has two owners`() throws {
     try make(data: elsewhere)
-    let store = try CacheStore(opening: path, creatingWith: StoreConfiguration())
+    let store = try CacheStore(
+      opening: path, creatingWith: StoreConfiguration(fillWait: StoreFixture.patience))
     for (directory, data) in [
       (directory.file("other"), elsewhere), (path, directory.file("third.dat")),
     ] {
@@ -128,13 +136,15 @@ struct DataDeviceTests {
     let device = try LoopDevice(byteCount: 9 << 20)
     try format(StoreConfiguration(preallocation: preallocation, dataPath: device.path))
     do {
-      let store = try CacheStore(opening: path, creatingWith: StoreConfiguration())
+      let store = try CacheStore(
+        opening: path, creatingWith: StoreConfiguration(fillWait: StoreFixture.patience))
       #expect(store.status().blocks.total == 128)
       let object = try store.bind("a", blocks: 100)
       for block in 0..<100 as Range<UInt32> { object.fill(block) }
       store.close()
     }
-    let store = try CacheStore(opening: path, creatingWith: StoreConfiguration())
+    let store = try CacheStore(
+      opening: path, creatingWith: StoreConfiguration(fillWait: StoreFixture.patience))
     let object = try store.bind("a", blocks: 100)
     for block in 0..<100 as Range<UInt32> { #expect(object.isRight(block) == true) }
   }
@@ -148,7 +158,8 @@ struct DataDeviceTests {
     try format(StoreConfiguration(capacityByteCount: 8 << 20, dataPath: device.path))
     device.detach()
     let gone = #expect(throws: StoreError.self) {
-      _ = try CacheStore(opening: path, creatingWith: StoreConfiguration())
+      _ = try CacheStore(
+        opening: path, creatingWith: StoreConfiguration(fillWait: StoreFixture.patience))
     }
     #expect(gone?.code == .missing)
   }

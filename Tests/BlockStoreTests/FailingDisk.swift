@@ -1,4 +1,3 @@
-import Foundation
 import TestSupport
 
 /// The slots of a data file, changed behind the store's back as bad disks do it.
@@ -9,10 +8,7 @@ struct FailingDisk: Sendable {
 
   /// All slots, as they are on disk; zeros where the file has nothing.
   func slots() throws -> [[UInt8]] {
-    let file = try FileHandle(forReadingFrom: URL(filePath: path))
-    try file.seek(toOffset: 1 << 20)
-    var bytes = [UInt8](try file.read(upToCount: slotCount * blockByteCount) ?? Data())
-    try file.close()
+    var bytes = try StoreFixture.read(count: slotCount * blockByteCount, at: 1 << 20, of: path)
     bytes += [UInt8](repeating: 0, count: slotCount * blockByteCount - bytes.count)
     return (0..<slotCount).map { slot in
       Array(bytes[slot * blockByteCount..<(slot + 1) * blockByteCount])
@@ -22,10 +18,8 @@ struct FailingDisk: Sendable {
   private func overwrite(
     _ slot: Int, _ bytes: some Collection<UInt8>, from start: Int = 0
   ) throws {
-    let file = try FileHandle(forUpdating: URL(filePath: path))
-    try file.seek(toOffset: UInt64(1 << 20 + slot * blockByteCount + start))
-    try file.write(contentsOf: Data(bytes))
-    try file.close()
+    try StoreFixture.overwrite(
+      bytes, at: UInt64(1 << 20 + slot * blockByteCount + start), of: path)
   }
 
   /// Does one kind of harm to `slot`; `before` is what the slots held some time ago.

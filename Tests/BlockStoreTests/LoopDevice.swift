@@ -28,6 +28,12 @@ final class LoopDevice {
     return numbers[0] * numbers[1]
   }
 
+  /// Has the kernel refuse writes, also of those who have the device open already.
+  func refuseWrites(_ isReadOnly: Bool) throws {
+    let command = try Command(["blockdev", isReadOnly ? "--setro" : "--setrw", path])
+    guard command.status == 0 else { throw CocoaError(.featureUnsupported) }
+  }
+
   deinit {
     detach()
   }

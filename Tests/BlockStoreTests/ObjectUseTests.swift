@@ -208,7 +208,7 @@ import Testing
       store.withdraw()
       #expect(object.bytes(ofBlock: 0) == nil)
       #expect(!object.take(1, StoreFixture.bytes(1)))
-      #expect(store.status().isWithdrawn)
+      #expect(store.status().service == .none)
     }
     #expect(try fixture.open().bind("a").isRight(0) == true)
   }

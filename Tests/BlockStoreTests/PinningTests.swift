@@ -33,7 +33,7 @@ import Testing
     #expect(report.blockCount == 20)
     #expect(report.allowedBlockCount == 64)
     // Before and after they are cached.
-    for block in 0..<60 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<60)
     try flood(store)
     let pinned = Array(0..<10) + Array(20..<30) as [UInt32]
     #expect((0..<60 as Range<UInt32>).filter { object.isRight($0) == true } == pinned)
@@ -49,7 +49,7 @@ import Testing
   @Test func `unpinned blocks can be culled again`() throws {
     let store = try open()
     let object = try store.bind("a", blocks: 60)
-    for block in 0..<60 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<60)
     try store.flush()
     _ = try store.pin(key: key, .whole)
     #expect(try store.unpin(key: key, PinnedBlocks(ranges: [10..<50])).blockCount == 20)
@@ -79,7 +79,7 @@ import Testing
     let pinned = try store.bind("a", blocks: 8)
     let other = try store.bind("other", blocks: 64)
     _ = try store.pin(key: key, .whole)
-    for block in 0..<8 as Range<UInt32> { pinned.fill(block) }
+    pinned.fill(0..<8)
     try store.flush()
     let kept = Set((0..<8 as Range<UInt32>).compactMap { pinned.bytes(ofBlock: $0) })
     let disk = FailingDisk(path: fixture.dataPath, slotCount: 16, blockByteCount: 16 << 10)

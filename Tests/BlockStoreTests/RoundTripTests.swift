@@ -72,7 +72,7 @@ import Testing
     do {
       let store = try fixture.open()
       let object = try store.bind("a")
-      for block in 0..<20 as Range<UInt32> { object.fill(block) }
+      object.fill(0..<20)
       try store.flush()
       object.fill(30)
       store.abandon()
@@ -89,7 +89,7 @@ import Testing
   func `a copy taken of a live cache opens with what was flushed`() throws {
     let store = try fixture.open()
     let object = try store.bind("a")
-    for block in 0..<20 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<20)
     try store.flush()
     let copy = try StoreFixture()
     try FileManager.default.copyItem(atPath: fixture.path, toPath: copy.path)
@@ -103,7 +103,7 @@ import Testing
     do {
       let store = try fixture.open(slotCount: 16, blockByteCount: blockByteCount)
       let object = try store.bind("a", blocks: 8)
-      for block in 0..<8 as Range<UInt32> { object.fill(block) }
+      object.fill(0..<8)
       try store.flush()
       for block in 0..<8 as Range<UInt32> { #expect(object.isRight(block) == true) }
     }

@@ -28,11 +28,11 @@ import Testing
   @Test func `what is filled in order lies in order, also where room was made`() throws {
     let store = try fixture.open(slotCount: 256)
     let passing = try store.bind("passing", blocks: 200)
-    for block in 0..<200 as Range<UInt32> { passing.fill(block) }
+    passing.fill(0..<200)
     try store.flush()
     #expect(store.remove(key: Array("passing".utf8)))
     let object = try store.bind("a", blocks: 128)
-    for block in 0..<128 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<128)
     try store.flush()
     let offsets = try (0..<128).map { block in
       try fixture.slotOffset(holding: StoreFixture.bytes(block), slotCount: 256)
@@ -48,9 +48,9 @@ import Testing
   @Test func `several blocks are read at once, whether on disk, on their way, or missing`() throws {
     let store = try fixture.open()
     let object = try store.bind("a", blocks: 60)
-    for block in 0..<20 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<20)
     try store.flush()
-    for block in 30..<32 as Range<UInt32> { object.fill(block) }
+    object.fill(30..<32)
     let before = store.status().disk
     let lent = read([3, 4, 5, 6, 19, 20, 25, 30, 31, 59, 60, 1000], of: object)
     #expect(Set(lent.keys) == [3, 4, 5, 6, 19, 30, 31])
@@ -64,7 +64,7 @@ import Testing
     let store = try fixture.open()
     let byteCount: UInt64 = 5 * 65536 + 777
     let object = try store.bind(key: [1], coherency: [], byteCount: byteCount)
-    for block in 0..<6 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<6)
     try store.flush()
     #expect(read([5], of: object) == [5: true])
     #expect(
@@ -74,7 +74,7 @@ import Testing
   @Test func `a block that went bad costs itself alone`() throws {
     let store = try fixture.open()
     let object = try store.bind("a")
-    for block in 0..<16 as Range<UInt32> { object.fill(block) }
+    object.fill(0..<16)
     try store.flush()
     let offset = try #require(try fixture.slotOffset(holding: StoreFixture.bytes(7)))
     try fixture.overwrite([0xAA], at: offset + 40_000)

@@ -10,14 +10,6 @@ import Testing
     fixture = try StoreFixture()
   }
 
-  /// Fills the first `count` blocks of an object and closes the cache.
-  private func makeCache(blocks count: UInt32) throws {
-    let store = try fixture.open()
-    let object = try store.bind("a")
-    for block in 0..<count { object.fill(block) }
-    store.close()
-  }
-
   /// Waits for something to come true for up to half a minute, far longer than it takes.
   private func eventually(_ condition: () -> Bool) -> Bool {
     for _ in 0..<15_000 {
@@ -28,7 +20,7 @@ import Testing
   }
 
   @Test func `a flipped bit is found without a read, and its slot retired`() throws {
-    try makeCache(blocks: 20)
+    try fixture.makeCache(blocks: 0..<20)
     let bytes = StoreFixture.bytes(7)
     let offset = try #require(try fixture.slotOffset(holding: bytes))
     try fixture.overwrite([bytes[40] ^ 1], at: offset + 40)
@@ -51,7 +43,7 @@ import Testing
   }
 
   @Test func `nothing is read unless a rate is set, and only one pass a day`() throws {
-    try makeCache(blocks: 4)
+    try fixture.makeCache(blocks: 0..<4)
     let store = try fixture.open()
     Thread.sleep(milliseconds: 50)
     #expect(store.status().scrub.byteRate == 0)
@@ -71,7 +63,7 @@ import Testing
       for block in 0..<40 as Range<UInt32> { object.fill(round * 40 + block) }
       if round % 5 == 0 { _ = store.invalidate(key: Array("b".utf8)) }
       let other = try store.bind("b", version: "v\(round)")
-      for block in 0..<10 as Range<UInt32> { other.fill(block, version: UInt64(round)) }
+      other.fill(0..<10, version: UInt64(round))
       _ = store.cull(CullRequest(targetFreePercent: 50))
     }
     try store.flush()
@@ -81,7 +73,7 @@ import Testing
   }
 
   @Test func `closing in the middle of a pass is prompt`() throws {
-    try makeCache(blocks: 20)
+    try fixture.makeCache(blocks: 0..<20)
     let store = try fixture.open()
     // The second block would be due after an hour.
     store.setScrubRate(18)

@@ -15,7 +15,7 @@ import Testing
   }
 
   private func open() throws -> CacheStore {
-    try CacheStore(opening: path, creatingWith: StoreConfiguration())
+    try CacheStore(opening: path, creatingWith: StoreConfiguration(fillWait: StoreFixture.patience))
   }
 
   private func format(
@@ -55,7 +55,8 @@ import Testing
       let disk = try SmallFilesystem(.ext4, byteCount: 32 << 20)
       let path = "\(disk.path)/cache"
       try format(4 << 20, preallocation, at: path)
-      let store = try CacheStore(opening: path, creatingWith: StoreConfiguration())
+      let store = try CacheStore(
+        opening: path, creatingWith: StoreConfiguration(fillWait: StoreFixture.patience))
       let object = try store.bind("a")
       object.fill(0)
       let before = try space(of: "\(path)/cache.dat")

@@ -32,8 +32,18 @@ struct StoreFixture {
       opening: path,
       creatingWith: StoreConfiguration(
         capacityByteCount: UInt64(slotCount * blockByteCount), blockByteCount: blockByteCount,
-        limits: limits, dataPath: device?.path, indexHelper: indexHelper))
+        limits: limits, dataPath: device?.path, fillWait: Self.patience, indexHelper: indexHelper))
   }
+
+  /// Makes a cache whose object `a` has `blocks`, and closes it.
+  func makeCache(blocks: Range<UInt32> = 0..<4) throws {
+    let store = try open()
+    try store.bind("a").fill(blocks)
+    store.close()
+  }
+
+  /// Nanoseconds a fill waits: a disk that is slow today must not cost a test its blocks.
+  static let patience: UInt64 = 60_000_000_000
 
   /// The command, built beside the tests, as the checker of indexes.
   static let indexHelper: IndexHelper = {
@@ -70,7 +80,13 @@ struct StoreFixture {
 
   /// Changes bytes of the data file behind the store's back.
   func overwrite(_ bytes: [UInt8], at offset: UInt64) throws {
-    let file = try FileHandle(forUpdating: URL(filePath: dataPath))
+    try Self.overwrite(bytes, at: offset, of: dataPath)
+  }
+
+  static func overwrite(
+    _ bytes: some Collection<UInt8>, at offset: UInt64, of path: String
+  ) throws {
+    let file = try FileHandle(forUpdating: URL(filePath: path))
     try file.seek(toOffset: offset)
     try file.write(contentsOf: Data(bytes))
     try file.close()
@@ -78,7 +94,11 @@ struct StoreFixture {
 
   /// Bytes of the data file.
   func read(count: Int, at offset: UInt64) throws -> [UInt8] {
-    let file = try FileHandle(forReadingFrom: URL(filePath: dataPath))
+    try Self.read(count: count, at: offset, of: dataPath)
+  }
+
+  static func read(count: Int, at offset: UInt64, of path: String) throws -> [UInt8] {
+    let file = try FileHandle(forReadingFrom: URL(filePath: path))
     try file.seek(toOffset: offset)
     let data = try file.read(upToCount: count) ?? Data()
     try file.close()
@@ -117,6 +137,11 @@ extension StoredObject {
     let bytes = StoreFixture.bytes(
       block, version: version, count: validByteCount(ofBlock: block) ?? 0)
     fill(block: block, with: bytes.rawSpan)
+  }
+
+  /// Fills each of `blocks`, in order.
+  func fill(_ blocks: Range<UInt32>, version: UInt64 = 0) {
+    for block in blocks { fill(block, version: version) }
   }
 
   /// Fills a block with `bytes`; whether they were taken.

@@ -23,7 +23,7 @@ import Testing
   private func makeSuspect() throws {
     let store = try open()
     let (old, kept) = (try store.bind("old"), try store.bind("kept", blocks: 300))
-    for block in 0..<64 as Range<UInt32> { old.fill(block) }
+    old.fill(0..<64)
     try store.flush()
     for block in 0..<300 as Range<UInt32> {
       kept.fill(block)

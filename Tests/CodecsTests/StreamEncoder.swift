@@ -1,9 +1,10 @@
+import Bytes
 import CLZMA
 import CZlib
 import CZstd
 import Codecs
 
-/// Encoders of the codecs that only tests encode.
+/// An encoder for each codec; most of them are encoded by tests only.
 enum StreamEncoder {
   static let dictionaryByteCount: UInt32 = 1 << 16
 
@@ -13,12 +14,18 @@ enum StreamEncoder {
     var stream = [UInt8](repeating: 0, count: plain.count + plain.count / 2 + 1000)
     let count =
       switch codec {
-      case .lz4: 0
+      case .lz4: lz4(plain, &stream)
       case .microLZMA: lzma(&plain, &stream)
       case .deflate: deflate(&plain, &stream)
       case .zstd: ZSTD_compress(&stream, stream.count, plain, plain.count, 9)
       }
     return Array(stream.prefix(count))
+  }
+
+  private static func lz4(_ plain: [UInt8], _ stream: inout [UInt8]) -> Int {
+    guard let block = LZ4.encode(plain.rawSpan) else { return 0 }
+    stream.replaceSubrange(0..<block.count, with: block)
+    return block.count
   }
 
   private static func lzma(_ plain: inout [UInt8], _ stream: inout [UInt8]) -> Int {

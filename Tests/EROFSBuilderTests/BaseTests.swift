@@ -41,8 +41,9 @@ import TreeSources
     for (name, digest) in try BuiltImage.digests(of: image) {
       #expect(digest == wanted.entries[name]?.sha256, "\(FileName(name).text)")
     }
-    guard BuiltImage.canMount else { return }
-    let shown = try BuiltImage.kernelSnapshot(of: patch, device: old, directory)
+    guard KernelImages.canMount else { return }
+    let shown = try KernelImages.snapshot(
+      of: patch, device: old, at: directory.file("mnt"))
     #expect(shown.differences(from: wanted) == [])
   }
 }

@@ -72,7 +72,6 @@ struct RandomTree {
 
   private func setAttributes(of name: String, _ generator: inout SeededGenerator) throws {
     let path = directory.file(name)
-    chmod(path, [0o644, 0o4755, 0o600].randomElement(using: &generator) ?? 0o644)
     if Bool.random(using: &generator) {
       let value = Array("a value that many have".utf8)
       setxattr(path, "user.shared", value, value.count, 0)
@@ -84,6 +83,8 @@ struct RandomTree {
     if getuid() == 0 {
       chown(path, [0, 1000, 70_000].randomElement(using: &generator) ?? 0, 5)
     }
+    // After the owner, for a change of that clears the set-user-ID bit.
+    chmod(path, [0o644, 0o4755, 0o600].randomElement(using: &generator) ?? 0o644)
     let seconds = [1_700_000_000, 1_700_000_000, -5, 0].randomElement(using: &generator) ?? 0
     let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 250)]
     utimensat(AT_FDCWD, path, times, 0)

@@ -17,7 +17,7 @@ import Testing
     limits.mapByteCount = 16 << 10
     limits.inodeCount = 64
     let image = try Image(
-      source: MemorySource(try Fixtures.bytes("\(name).erofs")), limits: limits)
+      source: MemorySource(try SharedData.bytes(of: "\(name).erofs")), limits: limits)
     let expected = try Fixtures.manifest(of: name)
     let mistakes = Mutex<[String]>([])
     let readCount = Atomic<Int>(0)

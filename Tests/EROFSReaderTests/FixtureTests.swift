@@ -6,7 +6,11 @@ import TestSupport
 import Testing
 
 @Suite(.enabled(if: SharedData.hasFixtures)) struct FixtureTests {
-  @Test(arguments: Fixtures.names)
+  @Test func `every reference image is in the list of them`() throws {
+    #expect(try SharedData.indexedNames() == SharedData.imageNames)
+  }
+
+  @Test(arguments: SharedData.imageNames)
   func `shows what the kernel shows`(name: String) throws {
     let image = try Fixtures.image(name)
     var expected = try Fixtures.manifest(of: name)
@@ -89,7 +93,7 @@ import Testing
   }
 
   @Test func `maps tables of extents to where each stream starts`() throws {
-    let source = try Fixtures.bytes("48bit-zstd.erofs")
+    let source = try SharedData.bytes(of: "48bit-zstd.erofs")
     let image = try Fixtures.image("48bit-zstd")
     var walk = TreeWalk(image)
     var streamCount = 0

@@ -1,5 +1,4 @@
 import Bytes
-import Codecs
 import EROFS
 import EROFSReader
 import Foundation
@@ -41,36 +40,18 @@ struct ManifestEntry {
 
 /// The reference images.
 enum Fixtures {
-  /// Every reference image.
-  static let names = [
-    "48bit-plain", "48bit-zstd", "blobdev", "chunk-4k", "chunk-64k-index", "compact-inodes",
-    "deflate", "extended-inodes", "fingerprint-lz4", "fingerprint-trusted", "inline-off", "lz4",
-    "lz4-allfrag-dedupe", "lz4-dedupe", "lz4-dirs", "lz4-frag", "lz4-legacy", "lz4-tail",
-    "lz4hc-big", "lzma", "metabox", "plain", "plain-b1024", "plain-b512", "two-algs",
-    "xattr-prefix", "zstd",
-  ]
-
-  private static func path(_ file: String) throws -> String {
-    try SharedData.fixtures.get().file("erofs-1.9/\(file)")
-  }
-
-  static func bytes(_ file: String) throws -> [UInt8] {
-    [UInt8](try Data(contentsOf: URL(filePath: try path(file))))
-  }
-
   /// The image called `name`, with its blob when it has one.
   static func image(_ name: String) throws -> Image {
-    let devices: [any BlockSource] =
-      name == "blobdev" ? [MemorySource(try bytes("blobdev.blob"))] : []
-    return try Image(source: MemorySource(try bytes("\(name).erofs")), devices: devices)
+    let devices: [any BlockSource] = try SharedData.deviceFiles(of: name).map { file in
+      MemorySource(try SharedData.bytes(of: file))
+    }
+    return try Image(
+      source: MemorySource(try SharedData.bytes(of: "\(name).erofs")), devices: devices)
   }
 
   /// Path to entry; the root is ".".
   static func manifest(of name: String) throws -> [String: ManifestEntry] {
-    let index = try JSONSerialization.jsonObject(with: Data(try bytes("index.json")))
-    let file = ((index as? [String: Any])?[name] as? [String: Any])?["manifest"] as? String ?? ""
-    let manifest = try JSONSerialization.jsonObject(with: Data(try bytes(file)))
-    return (manifest as? [String: [String: Any]] ?? [:]).compactMapValues { ManifestEntry($0) }
+    try SharedData.manifest(of: name).compactMapValues { ManifestEntry($0) }
   }
 }
 

@@ -59,7 +59,7 @@ import Testing
     ])
   func `a damaged image is an error, never a trap`(name: String) throws {
     var generator = SeededGenerator(for: "damaged \(name)")
-    let intact = try Fixtures.bytes("\(name).erofs")
+    let intact = try SharedData.bytes(of: "\(name).erofs")
     let units = try Self.metadataUnits(of: intact)
     let roundCount = environmentValue("CULLET_MUTATION_ROUNDS").flatMap { Int($0) } ?? 12
     for round in 0..<roundCount {
@@ -93,7 +93,7 @@ import Testing
   func `a shortened image is an error, never a trap`() throws {
     var generator = SeededGenerator(for: "shortened")
     for name in ["plain", "lz4-frag", "chunk-4k"] {
-      let intact = try Fixtures.bytes("\(name).erofs")
+      let intact = try SharedData.bytes(of: "\(name).erofs")
       for _ in 0..<20 {
         let count = Int.random(in: 0...intact.count, using: &generator)
         guard let image = try? Image(source: MemorySource(Array(intact.prefix(count)))) else {

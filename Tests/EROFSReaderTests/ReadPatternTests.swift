@@ -7,7 +7,7 @@ import Testing
 @Suite(.enabled(if: SharedData.hasFixtures)) struct ReadPatternTests {
   private static func open(_ name: String, _ path: String) throws -> (CountingSource, Image, Inode)
   {
-    let source = CountingSource(try Fixtures.bytes("\(name).erofs"))
+    let source = CountingSource(try SharedData.bytes(of: "\(name).erofs"))
     let image = try Image(source: source)
     let inode = try image.resolve(path: path.split(separator: "/").map { FileName(String($0)) })
     let found = try #require(inode)
@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test func `a tree that was walked is walked again without the source`() throws {
-    let source = CountingSource(try Fixtures.bytes("plain.erofs"))
+    let source = CountingSource(try SharedData.bytes(of: "plain.erofs"))
     let image = try Image(source: source)
     func walk() throws -> Int {
       var walk = TreeWalk(image)
@@ -101,7 +101,7 @@ import Testing
   }
 
   @Test func `data on a device that was not given is an error of its own`() throws {
-    let image = try Image(source: MemorySource(try Fixtures.bytes("blobdev.erofs")))
+    let image = try Image(source: MemorySource(try SharedData.bytes(of: "blobdev.erofs")))
     let inode = try #require(try image.resolve(path: [FileName("big"), FileName("text")]))
     let error = #expect(throws: ReadError.self) { try image.content(of: inode) }
     #expect(error == .format(EROFSError(.missingDevice(1))))

@@ -103,9 +103,18 @@ struct BadInputTests {
     try stage.succeed("cache", "init", "--size", "4M", "--data", data)
     try FileManager.default.removeItem(atPath: data)
     try expectFailure(66, data, "attach it", running: ["cache", "status"])
+  }
+
+  @Test func `a cache that its disk has no room for is refused when it is to be reserved`() throws {
+    let disk = stage.directory.file("disk")
+    try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
+    #expect(try Command(["mount", "-t", "tmpfs", "-o", "size=24m", "none", disk]).status == 0)
     try expectFailure(
       74, "bytes are to be reserved",
-      running: ["cache", "init", "--size", "8T", "--preallocate", "allocate"])
+      running: [
+        "cache", "init", "--cache", "\(disk)/cache", "--size", "64M", "--preallocate", "allocate",
+      ])
+    _ = try Command(["umount", disk])
   }
 
   @Test func `a full disk costs the caching, not the reading`() throws {

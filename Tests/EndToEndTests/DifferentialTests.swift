@@ -7,17 +7,11 @@ private let builder = ["/usr/bin/mkfs.erofs", "/usr/local/bin/mkfs.erofs"].first
   FileManager.default.isExecutableFile(atPath: $0)
 }
 
-private var hasLoopDevices: Bool {
-  let filesystems = (try? String(contentsOfFile: "/proc/filesystems", encoding: .utf8)) ?? ""
-  return filesystems.contains("erofs")
-    && FileManager.default.fileExists(atPath: "/dev/loop-control")
-}
-
 /// Random trees through mkfs.erofs with every kind of option, read here and by the kernel.
 @Suite(
   .serialized, .enabled(if: Stage.isPossible, "needs root and /dev/fuse"),
   .enabled(if: builder != nil, "needs mkfs.erofs"),
-  .enabled(if: hasLoopDevices, "needs loop devices and a kernel with EROFS"))
+  .enabled(if: KernelImages.canMount, "needs loop devices and a kernel with EROFS"))
 struct DifferentialTests {
   /// Without big clusters and packed tails together: what mkfs.erofs 1.5 makes of that, the kernel
   /// cannot always read.

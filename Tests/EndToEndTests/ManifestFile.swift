@@ -4,7 +4,7 @@ import TestSupport
 
 /// The output of `cullet manifest`, to be compared with what the kernel shows.
 struct ManifestFile {
-  private let lines: [[String: Any]]
+  private let lines: [ManifestFields]
 
   init(_ text: String) throws {
     lines = try text.split(separator: "\n").map { line in
@@ -12,7 +12,7 @@ struct ManifestFile {
       guard let object = object as? [String: Any] else {
         throw StageError("not an object: \(line)")
       }
-      return object
+      return ManifestFields(object)
     }
   }
 
@@ -21,14 +21,14 @@ struct ManifestFile {
     var seen: [[UInt8]] = []
     var differences: [String] = []
     for line in lines {
-      let path = Self.bytes(line["pathHex"], orText: line["path"])
+      let path = line.path
       if let last = seen.last, !last.lexicographicallyPrecedes(path) {
         differences.append("\(FileName(path).text): out of order")
       }
       seen.append(path)
-      if let entry = snapshot.entries[path], entry == Self.entry(line) { continue }
+      if let entry = snapshot.entries[path], entry == line.entry { continue }
       differences.append(
-        "\(FileName(path).text):\n  \(Self.entry(line))\n  \(snapshot.entries[path]?.description ?? "absent")"
+        "\(FileName(path).text):\n  \(line.entry)\n  \(snapshot.entries[path]?.description ?? "absent")"
       )
     }
     for path in snapshot.entries.keys where !Set(seen).contains(path) {
@@ -36,32 +36,5 @@ struct ManifestFile {
       if differences.count > 5 { break }
     }
     return Array(differences.prefix(5))
-  }
-
-  /// The entry that the JSON object `line` describes.
-  static func entry(_ line: [String: Any]) -> TreeSnapshot.Entry {
-    let attributes = (line["xattrs"] as? [String: String] ?? [:]).map { name, value in
-      (Array(name.utf8), fromHex(value))
-    }
-    return TreeSnapshot.Entry(
-      mode: UInt32(line["mode"] as? Int ?? 0), userID: UInt32(line["uid"] as? Int ?? 0),
-      groupID: UInt32(line["gid"] as? Int ?? 0), linkCount: UInt64(line["nlink"] as? Int ?? 0),
-      byteCount: UInt64(line["size"] as? Int ?? 0),
-      modificationTime: Int64(line["mtime"] as? Int ?? 0),
-      target: line["target"].map { bytes(line["targetHex"], orText: $0) },
-      device: (line["rdev"] as? [Int])?.map { UInt32($0) }, sha256: line["sha256"] as? String,
-      attributes: Dictionary(uniqueKeysWithValues: attributes))
-  }
-
-  private static func bytes(_ hex: Any?, orText text: Any?) -> [UInt8] {
-    if let hex = hex as? String { return fromHex(hex) }
-    return Array((text as? String ?? "").utf8)
-  }
-
-  private static func fromHex(_ text: String) -> [UInt8] {
-    let digits = Array(text)
-    return stride(from: 0, to: digits.count - 1, by: 2).compactMap {
-      UInt8(String(digits[$0...($0 + 1)]), radix: 16)
-    }
   }
 }

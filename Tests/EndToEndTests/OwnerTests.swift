@@ -14,7 +14,7 @@ struct OwnerTests {
       atPath: stage.directory.file("www"), withIntermediateDirectories: false)
     server = try await NginxServer(
       root: stage.directory.file("www"),
-      extra: "location /slow/ { alias \(stage.directory.file("www"))/; limit_rate 1200k; }")
+      extra: "location /slow/ { alias \(stage.directory.file("www"))/; limit_rate 600k; }")
     try SmallTree.makeImage(stage.directory.file("www/image.erofs"), marker: "one")
   }
 
@@ -99,7 +99,8 @@ struct OwnerTests {
     reader.send(signal: SIGINT)
     let start = Date()
     _ = reader.finish()
-    #expect(Date().timeIntervalSince(start) < 3)
+    // The command would wait for the origin for longer than this.
+    #expect(Date().timeIntervalSince(start) < 8)
     server.resume()
     try stage.succeed("unmount", stage.mountPoint)
   }

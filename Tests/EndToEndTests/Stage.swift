@@ -77,12 +77,7 @@ final class Stage: Sendable {
 
   /// Mounts `image` with the kernel's own EROFS and snapshots it.
   func kernelSnapshot(of image: String) throws -> TreeSnapshot {
-    let point = directory.file("kernel")
-    try FileManager.default.createDirectory(atPath: point, withIntermediateDirectories: true)
-    let mount = try Command(["mount", "-t", "erofs", "-o", "loop,ro", image, point])
-    guard mount.status == 0 else { throw StageError("the kernel cannot mount: \(mount.errors)") }
-    defer { _ = try? Command(["umount", point]) }
-    return try TreeSnapshot(of: point)
+    try KernelImages.snapshot(of: image, at: directory.file("kernel"))
   }
 }
 

@@ -8,16 +8,6 @@ import Testing
 /// Corruption of compressed files: maps, data, fragments, and data that several extents share.
 @Suite(.enabled(if: SharedData.hasFixtures, "needs the reference images"))
 struct CompressionCorruptionTests {
-  private func expect(
-    _ kind: Fault.Kind, at offset: Int, in damage: Damage, digests: Bool = false,
-    _ location: SourceLocation = #_sourceLocation
-  ) throws {
-    let faults = try damage.faults(digests: digests)
-    #expect(
-      faults.contains { $0.kind == kind && $0.address.offset == UInt64(offset) },
-      "\(faults.prefix(5).map(\.description))", sourceLocation: location)
-  }
-
   /// A file of `name` with several compressed extents.
   private func compressedFile(_ damage: Damage, _ layout: DataLayout) throws -> Inode {
     try damage.first {

@@ -7,18 +7,6 @@ import Testing
 
 /// One or more images of every class of corruption: each is found, by its name and in its place.
 @Suite(.enabled(if: SharedData.hasFixtures, "needs the reference images")) struct CorruptionTests {
-  /// Expects a fault of `kind`; and, when `offset` is given, one that is there.
-  private func expect(
-    _ kind: Fault.Kind, at offset: Int? = nil, in damage: Damage, digests: Bool = false,
-    _ location: SourceLocation = #_sourceLocation
-  ) throws {
-    let faults = try damage.faults(digests: digests)
-    #expect(
-      faults.contains {
-        $0.kind == kind && (offset == nil || $0.address.offset == UInt64(offset ?? 0))
-      }, "\(faults.prefix(5).map(\.description))", sourceLocation: location)
-  }
-
   @Test(
     arguments: [
       (12, 8), (12, 17), (12, 255), (39, 0x7F), (43, 0x7F),

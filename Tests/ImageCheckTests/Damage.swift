@@ -4,10 +4,10 @@ import EROFSReader
 import Foundation
 import ImageCheck
 import TestSupport
+import Testing
 
 /// A reference image in memory, to be damaged in one place.
 struct Damage {
-  let name: String
   var bytes: [UInt8]
   private let devices: [any BlockSource]
   /// The image as it was.
@@ -16,16 +16,12 @@ struct Damage {
   /// Without a checksum of the superblock's block, which may hold what is damaged, unless that is
   /// kept.
   init(to name: String, keepsChecksum: Bool = false) throws {
-    self.name = name
-    bytes = try Self.file("\(name).erofs")
+    bytes = try SharedData.bytes(of: "\(name).erofs")
     if !keepsChecksum { bytes[1032] &= ~1 }
-    devices = name == "blobdev" ? [MemorySource(try Self.file("blobdev.blob"))] : []
+    devices = try SharedData.deviceFiles(of: name).map { file in
+      MemorySource(try SharedData.bytes(of: file))
+    }
     image = try Image(source: MemorySource(bytes), devices: devices)
-  }
-
-  private static func file(_ name: String) throws -> [UInt8] {
-    let path = try SharedData.fixtures.get().file("erofs-1.9/\(name)")
-    return [UInt8](try Data(contentsOf: URL(filePath: path)))
   }
 
   mutating func set<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
@@ -91,4 +87,16 @@ struct Damage {
     }
     return faults
   }
+}
+
+/// Expects a fault of `kind`; and, when `offset` is given, one that is there.
+func expect(
+  _ kind: Fault.Kind, at offset: Int? = nil, in damage: Damage, digests: Bool = false,
+  _ location: SourceLocation = #_sourceLocation
+) throws {
+  let faults = try damage.faults(digests: digests)
+  #expect(
+    faults.contains {
+      $0.kind == kind && (offset == nil || $0.address.offset == UInt64(offset ?? 0))
+    }, "\(faults.prefix(5).map(\.description))", sourceLocation: location)
 }

@@ -31,7 +31,7 @@ private let isRoot = geteuid() == 0
     let path = try target()
     var extractor = Extractor(try Fixtures.image(name), keepsOwners: true)
     try extractor.extract(into: path)
-    var expected = try Fixtures.entries(of: name)
+    var expected = try SharedData.snapshot(of: name).entries
     #expect(extractor.entryCount == expected.count - 1)
     var found = try TreeSnapshot(of: path).entries
     // How directories are counted, and how large an attribute may be, is the filesystem's matter.

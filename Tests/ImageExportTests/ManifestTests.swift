@@ -54,7 +54,7 @@ import Testing
     arguments: ["plain", "compact-inodes", "lz4-allfrag-dedupe", "xattr-prefix", "blobdev"])
   func `a manifest says what the kernel shows`(name: String) throws {
     let image = try Fixtures.image(name)
-    var expected = try Fixtures.manifest(of: name)
+    var expected = try SharedData.manifest(of: name)
     var walk = try ManifestWalk(image)
     var last: [UInt8]?
     while let (path, inode) = try walk.step() {

@@ -13,7 +13,7 @@ import Testing
     let image = try Fixtures.image(name)
     let summary = try ImageSummary(of: image)
     // Of files with several names, the manifest has the link count with each.
-    let manifest = try Fixtures.manifest(of: name).values
+    let manifest = try SharedData.manifest(of: name).values
     let words = [
       4: "directory", 8: "regular", 10: "symlink", 2: "char", 6: "block", 1: "fifo", 12: "socket",
     ]
@@ -32,7 +32,7 @@ import Testing
     let contentCount = ["regular", "directory", "symlink"].reduce(0) { $0 + (names[$1] ?? 0) }
     #expect(summary.layouts.values.reduce(0) { $0 + $1.files } == contentCount)
 
-    let imageBytes = try Fixtures.bytes("\(name).erofs")
+    let imageBytes = try SharedData.bytes(of: "\(name).erofs")
     #expect(summary.byteCount == UInt64(imageBytes.count))
     #expect(summary.blockSize == (name == "plain-b512" ? 512 : 4096))
     #expect(summary.blocks * UInt64(summary.blockSize) <= summary.byteCount)

@@ -4,13 +4,13 @@ import Origins
 import ReadPath
 import TestSupport
 
-/// An origin that loses no time: a manual clock, short silences, connections of its own.
+/// An origin that loses no time: a manual clock, connections of its own.
 struct OriginFixture: Sendable {
   let origin: HTTPOrigin
   let clock = ManualClock()
 
   init(
-    _ address: String, readTimeout: Duration = .seconds(2), requestsPerHost: Int = 4,
+    _ address: String, readTimeout: Duration = .seconds(30), requestsPerHost: Int = 4,
     path: String = "/image"
   ) throws {
     var limits = HTTPConnections.Limits()

@@ -84,11 +84,11 @@ import Testing
 
   @Test func `a server that never answers is given up on`() async throws {
     let server = try ScriptedServer { _ in .init([], .hang) }
-    let origin = try OriginFixture(server.address, readTimeout: .milliseconds(50)).origin
+    let origin = try OriginFixture(server.address, readTimeout: .milliseconds(500)).origin
     let error = await #expect(throws: OriginError.self) { try await origin.version() }
     #expect(error?.code == .unavailable)
     #expect(error?.message.contains("stopped answering") == true)
-    #expect(server.requests.count == 3)
+    #expect(await eventually { server.requests.count == 3 })
   }
 
   @Test func `a server that stops in the middle is asked for the rest`() async throws {
@@ -96,7 +96,7 @@ import Testing
       let reply = ScriptedObject.thousand.reply(to: request)
       return request.index == 0 ? .init(Array(reply.bytes.dropLast(300)), .hang) : reply
     }
-    let origin = try OriginFixture(server.address, readTimeout: .milliseconds(400)).origin
+    let origin = try OriginFixture(server.address, readTimeout: .seconds(3)).origin
     #expect(
       try await origin.read(range(0, 1000), of: ScriptedObject.thousandVersion)
         == ScriptedObject.thousand.bytes)

@@ -184,10 +184,11 @@ import Testing
       try directory.write([UInt8](repeating: 7, count: 1000), to: "image")
       var configuration = OriginServerConfiguration(paths: [directory.path])
       configuration.stopsOnSignals = true
-      configuration.latency = .milliseconds(100)
+      configuration.latency = .seconds(3)
       let server = try await RunningServer(configuration)
       async let response = server.exchange("/image")
-      try await Task.sleep(for: .milliseconds(30))
+      // Long enough for the request to be there, and not for its answer.
+      try await Task.sleep(for: .seconds(1))
       kill(getpid(), SIGTERM)
       guard try await response.body.count == 1000 else { exit(3) }
       try await server.wait()

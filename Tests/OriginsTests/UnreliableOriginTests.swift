@@ -46,7 +46,10 @@ import Testing
       }
     }
     var changes = 0
-    for _ in 0..<150 {
+    var rounds = 0
+    // The writer may be slow to begin.
+    while rounds < 150 || (changes == 0 && rounds < 20_000) {
+      rounds += 1
       do {
         let version = try await origin.version()
         let start = try await origin.read(range(0, 50_000), of: version)
@@ -80,7 +83,8 @@ import Testing
     }
     #expect(error?.code == .unavailable)
     #expect(error?.message.contains("took too long") == true)
-    #expect(ContinuousClock.now - start < .seconds(2))
+    // All of it would take twenty seconds.
+    #expect(ContinuousClock.now - start < .seconds(12))
   }
 
   /// Repeats an operation that chance may make fail for good.

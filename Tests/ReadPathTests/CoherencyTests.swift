@@ -5,7 +5,7 @@ import ReadPath
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct CoherencyTests {
+@Suite(.timeLimit(.minutes(5))) struct CoherencyTests {
   let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }

@@ -4,7 +4,7 @@ import ReadPath
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct MissTests {
+@Suite(.timeLimit(.minutes(5))) struct MissTests {
   let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }

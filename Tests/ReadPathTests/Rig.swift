@@ -21,7 +21,8 @@ final class Rig: Sendable {
     store = try CacheStore(
       opening: directory.file("cache"),
       creatingWith: StoreConfiguration(
-        capacityByteCount: UInt64(slotCount * blockByteCount), blockByteCount: blockByteCount))
+        capacityByteCount: UInt64(slotCount * blockByteCount), blockByteCount: blockByteCount,
+        fillWait: 60_000_000_000))
     tiers = Tiers(
       memory: BlockMemory(budgetByteCount: memoryByteCount), store: store,
       queue: try FetchQueue(threadCount: threadCount))
@@ -49,7 +50,7 @@ final class Rig: Sendable {
     store.find(key: Array(origin.name.utf8))
   }
 
-  /// Waits for so many blocks to wait in the queue; false when they do not within ten seconds.
+  /// Waits for so many blocks to wait in the queue; false when they do not come.
   func waitForQueue(demanded: Int, ahead: Int = 0) -> Bool {
     eventually { self.tiers.queue.waitingBlockCounts == (demanded, ahead) }
   }
@@ -119,9 +120,9 @@ final class Crew<Outcome: Sendable>: Sendable {
   }
 }
 
-/// Whether `condition` comes true within ten seconds.
+/// Whether `condition` comes true within half a minute, which is far longer than it takes.
 func eventually(_ condition: () -> Bool) -> Bool {
-  let deadline = MonotonicClock.now + 10_000_000_000
+  let deadline = MonotonicClock.now + 30_000_000_000
   while !condition() {
     if MonotonicClock.now > deadline { return false }
     Linux.Thread.sleep(milliseconds: 1)

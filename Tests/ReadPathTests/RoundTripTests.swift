@@ -6,7 +6,7 @@ import ReadPath
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RoundTripTests {
+@Suite(.timeLimit(.minutes(5))) struct RoundTripTests {
   let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }

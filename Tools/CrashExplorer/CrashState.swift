@@ -70,7 +70,7 @@ extension CrashDisk {
     let chosen = unitCount == 0 ? 0 : Int.random(in: 0..<unitCount, using: &generator)
     var page = 0
     // Called for each piece of each unit, in order.
-    func fate(unit: Int, isWhole: Bool, canTear: Bool) -> Fate {
+    func fate(unit: Int, canTear: Bool) -> Fate {
       let coin = UInt8(truncatingIfNeeded: generator.next() >> 32)
       switch state.survival {
       case .nothing: return .lost
@@ -101,7 +101,7 @@ extension CrashDisk {
         let unit = next
         next += 1
         guard case .write(let offset, let source) = change.kind else {
-          if fate(unit: unit, isWhole: true, canTear: false) == .kept {
+          if fate(unit: unit, canTear: false) == .kept {
             change.kind.apply(to: &bytes)
           }
           continue
@@ -111,7 +111,7 @@ extension CrashDisk {
         let canTear = pieces.count > 1
         for piece in pieces {
           var part = source[piece.lowerBound - offset..<piece.upperBound - offset]
-          switch fate(unit: unit, isWhole: false, canTear: canTear) {
+          switch fate(unit: unit, canTear: canTear) {
           case .lost: continue
           case .kept: break
           case .garbage:
@@ -135,7 +135,7 @@ extension CrashDisk {
         let index = Int.random(in: 0...name.pending.count, using: &generator)
         if index > 0 { node = name.pending[index - 1] }
       default:
-        if fate(unit: unit, isWhole: true, canTear: false) == .kept { node = name.current }
+        if fate(unit: unit, canTear: false) == .kept { node = name.current }
       }
       nodes[path] = node
     }

@@ -96,6 +96,7 @@ struct Victim: ParsableCommand {
   @Option var milliseconds: Int
 
   func run() throws {
+    CurrentProcess.becomeExpendable()
     let end = milliseconds
     _ = try Linux.Thread(name: "killer") {
       Linux.Thread.sleep(milliseconds: end)

@@ -9,13 +9,16 @@ struct Recorder {
   let root: String
   private var bootCount = 0
 
-  /// Fails unless the process was started with the recorder; it records nothing at first.
+  /// Fails unless the process was started with the recorder; it records nothing at first, and ends
+  /// with whoever started it.
   init() throws {
     let environment = ProcessInfo.processInfo.environment
     guard let root = environment["CULLET_RECORDER_ROOT"],
       let log = environment["CULLET_RECORDER_LOG"],
       let marks = environment["CULLET_RECORDER_MARKS"]
     else { throw Violation("the recorder is not loaded") }
+    // Nobody judges what a worker goes on to do once the explorer is gone.
+    CurrentProcess.becomeExpendable()
     self.root = root
     logPath = log
     self.marks = try MarksFile(path: marks)

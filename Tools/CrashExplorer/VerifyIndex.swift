@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import BlockStore
+internal import Linux
 
 /// Checks an index for the store that has found it after a crash of the machine.
 struct VerifyIndex: ParsableCommand {
@@ -11,6 +12,7 @@ struct VerifyIndex: ParsableCommand {
   @Argument var blockByteCount: Int
 
   func run() throws {
+    CurrentProcess.becomeExpendable()
     try IndexAudit.check(directory, slotCount: slotCount, blockByteCount: blockByteCount)
   }
 }

@@ -96,7 +96,7 @@ final class Workload {
     try step(isNew ? .version(object: object, version) : .none) { _ in
       guard let store else { return false }
       objects[object] = try store.bind(object, version: version)
-      return !store.status().isWithdrawn
+      return store.status().service != .none
     }
   }
 
@@ -144,13 +144,13 @@ final class Workload {
     case .invalidate(let object):
       _ = try self.object(object)
       try step(.invalidation(object: object)) { _ in
-        store.invalidate(key: TrialCache.key(of: object)) && !store.status().isWithdrawn
+        store.invalidate(key: TrialCache.key(of: object)) && store.status().service != .none
       }
       objects[object] = nil
     case .remove(let object):
       guard versions[object] != nil else { return }
       try step(.removal(object: object)) { _ in
-        store.remove(key: TrialCache.key(of: object)) && !store.status().isWithdrawn
+        store.remove(key: TrialCache.key(of: object)) && store.status().service != .none
       }
       objects[object] = nil
       versions[object] = nil
@@ -213,7 +213,7 @@ final class Workload {
     try marks.write(
       .present(
         Mark.Presence(
-          isComplete: isFlushed && isCounted && losses == lossCount && !status.isWithdrawn,
+          isComplete: isFlushed && isCounted && losses == lossCount && status.service != .none,
           culledCount: isCounted ? Int(status.disk.culledBlocks) : nil,
           spareCount: status.blocks.free - cullMark - 8, blocks: blocks)))
     lossCount = losses

@@ -22,7 +22,6 @@ final class FileIndex: Layout {
     var blockCount: Int
   }
 
-  private let directory: String
   private let data: FileDescriptor
   private let pages: FileDescriptor
   private var records: [Int: Record] = [:]
@@ -35,7 +34,6 @@ final class FileIndex: Layout {
   private var files: CountedFiles
 
   init(in directory: String, plan: Plan) throws {
-    self.directory = directory
     files = CountedFiles(in: directory)
     guard let data = try files.open("data", creating: true),
       let pages = try files.open("index", creating: true)

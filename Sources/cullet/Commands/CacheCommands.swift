@@ -96,6 +96,15 @@ struct CacheStatus: ParsableCommand {
       \(report.limits.bstop) % frun \(report.limits.frun) % fcull \(report.limits.fcull) % fstop \
       \(report.limits.fstop) %
       """)
+    switch report.service {
+    case .full: break
+    case .readsOnly:
+      Terminal.print(
+        "state      nothing new is cached, for the disk failed several writes in a row: mend it "
+          + "and mount again")
+    case .none:
+      Terminal.print("state      out of use, for the index failed: mount again")
+    }
     let disk = report.disk
     guard disk.droppedFills + disk.refusedFills + disk.writeErrors + disk.readErrors > 0 else {
       return

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import EROFSReader
 internal import ImageCheck
+internal import Linux
 internal import Node
 
 /// `cullet check`: whether an image is what it claims to be.
@@ -75,7 +76,8 @@ struct Check: ParsableCommand {
     do {
       try Terminal.printJSON(value)
     } catch {
-      preconditionFailure("plain values have a JSON form: \(error)")
+      Terminal.complain("no JSON form: \(error)")
+      CurrentProcess.exit(ExitStatus.failure.rawValue)
     }
   }
 }

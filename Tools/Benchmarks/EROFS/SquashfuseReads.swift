@@ -44,13 +44,16 @@ struct SquashfuseReads {
     let server = try RunningCommand(["squashfuse", "-f", squashfs, point])
     defer {
       _ = try? Command(["umount", point])
+      // It ends with its mount, if that could be taken away.
+      server.send(signal: Signals.terminate)
       _ = server.finish()
     }
     for _ in 0..<200 where try Command(["mountpoint", "-q", point]).status != 0 {
       Thread.sleep(milliseconds: 20)
     }
     // Both have their image in memory, and nothing of it decoded.
-    _ = try Command(["cat", squashfs])
+    let reading = try Command(["dd", "if=\(squashfs)", "of=/dev/null", "bs=1M", "status=none"])
+    guard reading.status == 0 else { throw StageError("dd: \(reading.errors)") }
     return try body()
   }
 

@@ -16,13 +16,19 @@ struct MissRatios {
   private let directory: String
   private let image: String
 
-  init(directory: String, image: String) {
+  init(directory: String, image: String) throws {
+    self.image = image
     // What is measured is a choice of blocks, not a disk.
     let memory = "/dev/shm"
-    self.directory =
-      FileManager.default.isWritableFile(atPath: memory)
-      ? "\(memory)/cullet-\(CurrentProcess.id)" : directory
-    self.image = image
+    guard FileManager.default.isWritableFile(atPath: memory) else {
+      self.directory = directory
+      return
+    }
+    let cache = "\(memory)/cullet-\(CurrentProcess.id)"
+    // Leads the script around the suite there, should a signal end it.
+    try FileManager.default.createSymbolicLink(
+      atPath: "\(directory)/memory", withDestinationPath: cache)
+    self.directory = cache
   }
 
   func measure() throws -> [(Series, Double?)] {
@@ -84,7 +90,7 @@ struct MissRatios {
   }
 
   private func removeCache() {
-    // A failure leaves files in a directory that the caller removes, or the next boot.
+    // A failure leaves files in a directory that the caller removes.
     try? FileManager.default.removeItem(atPath: directory)
   }
 }
