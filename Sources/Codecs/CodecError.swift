@@ -1,6 +1,6 @@
-/// A compressed stream that does not decode to what was asked of it.
+/// Why a compressed stream did not decode to what was asked of it.
 package struct CodecError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// What is wrong with the stream.
+  /// What is wrong with the stream, or with where it is decoded.
   package enum Code: Hashable, Sendable {
     /// The stream breaks the rules of its codec.
     case malformed
@@ -8,6 +8,8 @@ package struct CodecError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooShort(decoded: Int, wanted: Int)
     /// Source or target exceeds what the codec's C interface can express.
     case tooLarge
+    /// There is no memory for the decoder's state; the stream may be fine.
+    case noMemory
   }
 
   /// The codec's usual name.
@@ -20,6 +22,7 @@ package struct CodecError: Error, Hashable, Sendable, CustomStringConvertible {
     case .tooShort(let decoded, let wanted):
       "\(codec) data ends after \(decoded) of \(wanted) bytes"
     case .tooLarge: "\(codec) data of 2 GiB or more"
+    case .noMemory: "no memory to decode \(codec) data"
     }
   }
 }

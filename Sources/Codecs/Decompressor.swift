@@ -29,11 +29,15 @@ package final class Decompressor {
       status = decoder.decode(
         source, dictionaryByteCount: dictionaryByteCount, into: &target)
     case .deflate:
-      let decoder = inflater ?? Inflater()
+      guard let decoder = inflater ?? Inflater() else {
+        throw CodecError(codec: codec.name, code: .noMemory)
+      }
       inflater = decoder
       status = decoder.decode(source, into: &target)
     case .zstd:
-      let decoder = zstd ?? ZstdDecoder()
+      guard let decoder = zstd ?? ZstdDecoder() else {
+        throw CodecError(codec: codec.name, code: .noMemory)
+      }
       zstd = decoder
       status = decoder.decode(source, into: &target)
     }
@@ -42,6 +46,7 @@ package final class Decompressor {
     case .decoded(let count):
       throw CodecError(codec: codec.name, code: .tooShort(decoded: count, wanted: target.byteCount))
     case .malformed: throw CodecError(codec: codec.name, code: .malformed)
+    case .noMemory: throw CodecError(codec: codec.name, code: .noMemory)
     }
   }
 }
@@ -51,4 +56,6 @@ enum DecodingStatus {
   /// It is well-formed as far as it was needed, and gave that many bytes.
   case decoded(Int)
   case malformed
+  /// The codec's library got no memory.
+  case noMemory
 }

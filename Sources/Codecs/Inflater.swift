@@ -10,13 +10,13 @@ final class Inflater {
   /// On the heap, for zlib's state points back at it.
   private let stream: UnsafeMutablePointer<z_stream>
 
-  /// Traps when there is no memory for the window.
-  init() {
+  /// Fails when there is no memory for the state.
+  init?() {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
     let status = unsafe inflateInit2_(
       stream, Self.windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-    precondition(status == Z_OK, "zlib cannot start")
+    guard status == Z_OK else { return nil }
   }
 
   deinit {
@@ -45,6 +45,7 @@ final class Inflater {
         let decodedCount = unsafe Int(outputCount - stream.pointee.avail_out)
         switch status {
         case Z_OK, Z_STREAM_END, Z_BUF_ERROR: return .decoded(decodedCount)
+        case Z_MEM_ERROR: return .noMemory
         default: return .malformed
         }
       }

@@ -18,16 +18,13 @@ final class LZMADecoder {
   }
 
   /// Decodes the start of `source` until `target` is full.
-  ///
-  /// Traps when there is no memory for the dictionary.
   func decode(
     _ source: RawSpan, dictionaryByteCount: UInt32, into target: inout MutableRawSpan
   ) -> DecodingStatus {
     // The size as a limit: the stream has no end mark, and may encode more than is wanted.
     let status = unsafe lzma_microlzma_decoder(
       stream, UInt64(source.byteCount), UInt64(target.byteCount), 0, dictionaryByteCount)
-    precondition(status != LZMA_MEM_ERROR, "no memory for an LZMA dictionary")
-    guard status == LZMA_OK else { return .malformed }
+    guard status == LZMA_OK else { return status == LZMA_MEM_ERROR ? .noMemory : .malformed }
     return unsafe source.withUnsafeBytes { input in
       unsafe target.withUnsafeMutableBytes { output in
         unsafe stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
@@ -35,10 +32,10 @@ final class LZMADecoder {
         unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
         unsafe stream.pointee.avail_out = output.count
         let status = unsafe lzma_code(stream, LZMA_FINISH)
-        precondition(status != LZMA_MEM_ERROR, "no memory for an LZMA dictionary")
         let decodedCount = unsafe output.count - stream.pointee.avail_out
         switch status {
         case LZMA_OK, LZMA_STREAM_END, LZMA_BUF_ERROR: return .decoded(decodedCount)
+        case LZMA_MEM_ERROR: return .noMemory
         default: return .malformed
         }
       }

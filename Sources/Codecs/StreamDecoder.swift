@@ -62,7 +62,7 @@ package struct StreamDecoder: ~Copyable {
           lzma, Self.memoryByteCountLimit, Self.concatenated) == LZMA_OK
       case .zstd: unsafe zstd != nil
       }
-    guard isReady else { throw CodecError(codec: format.rawValue, code: .tooLarge) }
+    guard isReady else { throw CodecError(codec: format.rawValue, code: .noMemory) }
   }
 
   deinit {

@@ -9,11 +9,9 @@ final class ZstdDecoder {
 
   private let context: OpaquePointer
 
-  /// Traps when there is no memory for the decoder's state.
-  init() {
-    guard let context = unsafe ZSTD_createDCtx() else {
-      preconditionFailure("no memory for a zstd decoder")
-    }
+  /// Fails when there is no memory for the state.
+  init?() {
+    guard let context = unsafe ZSTD_createDCtx() else { return nil }
     unsafe self.context = unsafe context
     let status = unsafe ZSTD_DCtx_setParameter(
       context, ZSTD_d_windowLogMax, Self.windowLogLimit)
@@ -50,7 +48,9 @@ final class ZstdDecoder {
     while unsafe target.pos < target.size {
       let before = unsafe source.pos + target.pos
       let status = unsafe ZSTD_decompressStream(context, &target, &source)
-      if ZSTD_isError(status) != 0 { return .malformed }
+      if ZSTD_isError(status) != 0 {
+        return ZSTD_getErrorCode(status) == ZSTD_error_memory_allocation ? .noMemory : .malformed
+      }
       let after = unsafe source.pos + target.pos
       // The frame's end, or a decoder that waits for input which will never come.
       if status == 0 || after == before { break }

@@ -53,6 +53,17 @@ package protocol BlockSource: Sendable {
 
   /// Fills all of `target` from `offset`, or throws. Called from many threads at a time.
   func read(into target: inout MutableRawSpan, at offset: UInt64) throws(SourceError)
+
+  /// The `byteCount` bytes at `offset` where they are, if they are in memory anyway; nil where they
+  /// have to be read, or are not all within the source. Called from many threads at a time.
+  @_lifetime(borrow self)
+  func lentBytes(_ byteCount: Int, at offset: UInt64) -> RawSpan?
+}
+
+extension BlockSource {
+  /// Nothing: only sources that hold their bytes in memory have any to lend.
+  @_lifetime(borrow self)
+  package func lentBytes(_ byteCount: Int, at offset: UInt64) -> RawSpan? { nil }
 }
 
 /// Runs `body`, turning what the format module throws into what this module throws.

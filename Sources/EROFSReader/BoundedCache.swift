@@ -1,6 +1,6 @@
 internal import Linux
 
-/// A map that forgets what was used longest ago once its values cost more than a limit.
+/// A map that forgets what was not used lately once its values cost more than a limit.
 ///
 /// Keys are spread over shards with a lock each, so threads seldom meet. A value that costs more
 /// than a shard may hold displaces everything else in it: the next reader may want it again.
@@ -15,104 +15,128 @@ final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
   /// The value kept for `key`, which counts as a use of it.
   func value(for key: Key) -> Value? {
-    shard(of: key).withLock { $0.use(key) }
+    let hash = key.hashValue
+    return shard(of: hash).withLock { $0.use(key, hash) }
   }
 
   /// Keeps `value` for `key` in place of any other, and forgets others to make room.
   func insert(_ value: Value, for key: Key, cost: Int) {
+    let hash = key.hashValue
     // The displaced values are freed by the caller, not while the lock is held.
-    let displaced = shard(of: key).withLock { $0.insert(value, for: key, cost: cost) }
+    let displaced = shard(of: hash).withLock { $0.insert(value, for: key, hash, cost: cost) }
     _ = displaced
   }
 
   /// What all values kept cost.
   var cost: Int { shards.reduce(0) { $0 + $1.withLock { $0.cost } } }
 
-  private func shard(of key: Key) -> Lock<Shard> {
-    if shards.count == 1 { return shards[0] }
-    return shards[key.hashValue & (shards.count - 1)]
+  private func shard(of hash: Int) -> Lock<Shard> {
+    // Not the bits that choose a chain in the shard.
+    shards[(hash >> 40) & (shards.count - 1)]
   }
 
-  /// A dictionary into a doubly linked list, by indexes into `nodes`; the list starts with the
-  /// value used last.
+  /// A hash table of chains through `nodes`, around which a hand goes to find what to forget.
+  ///
+  /// A look-up touches a bucket and a node and moves nothing: with thousands of values, each piece
+  /// of memory touched is one that the processor has to wait for.
   private struct Shard: Sendable {
     struct Node: Sendable {
       var key: Key
-      var value: Value
+      /// Nil when the node is vacant.
+      var value: Value?
       var cost: Int
-      var newer: Int
-      var older: Int
+      /// The next one in the chain, or the next vacant one.
+      var next: Int32
+      /// Whether it was used since the hand came by.
+      var isUsed = false
     }
 
-    private static var none: Int { -1 }
+    private static var none: Int32 { -1 }
 
     let costLimit: Int
     private(set) var cost = 0
-    private var places: [Key: Int] = [:]
+    /// The first node of each chain; as many as a power of two.
+    private var buckets = [Int32](repeating: Shard.none, count: 16)
     private var nodes: [Node] = []
-    private var newest = Shard.none
-    private var oldest = Shard.none
+    private var vacant = Shard.none
+    private var hand = 0
+    private var count = 0
 
     init(costLimit: Int) {
       self.costLimit = costLimit
     }
 
-    mutating func use(_ key: Key) -> Value? {
-      guard let place = places[key] else { return nil }
-      if newest != place {
-        unlink(place)
-        linkAsNewest(place)
-      }
-      return nodes[place].value
+    mutating func use(_ key: Key, _ hash: Int) -> Value? {
+      let place = find(key, hash)
+      guard place != Shard.none else { return nil }
+      if !nodes[Int(place)].isUsed { nodes[Int(place)].isUsed = true }
+      return nodes[Int(place)].value
     }
 
-    mutating func insert(_ value: Value, for key: Key, cost: Int) -> [Value] {
+    mutating func insert(_ value: Value, for key: Key, _ hash: Int, cost: Int) -> [Value] {
       var displaced: [Value] = []
-      if let place = places[key] { displaced.append(remove(place)) }
-      while self.cost + cost > costLimit, oldest != Shard.none {
-        displaced.append(remove(oldest))
+      let known = find(key, hash)
+      if known != Shard.none { remove(known, into: &displaced) }
+      while self.cost + cost > costLimit, count > 0 { forgetOne(into: &displaced) }
+      if count == buckets.count { grow() }
+      let bucket = hash & (buckets.count - 1)
+      let node = Node(key: key, value: value, cost: cost, next: buckets[bucket])
+      if vacant == Shard.none {
+        nodes.append(node)
+        buckets[bucket] = Int32(nodes.count - 1)
+      } else {
+        buckets[bucket] = vacant
+        let place = Int(vacant)
+        vacant = nodes[place].next
+        nodes[place] = node
       }
-      nodes.append(
-        Node(key: key, value: value, cost: cost, newer: Shard.none, older: Shard.none))
-      places[key] = nodes.count - 1
-      linkAsNewest(nodes.count - 1)
+      count += 1
       self.cost += cost
       return displaced
     }
 
-    /// Takes the node at `place` out; the last node moves there, so that `nodes` has no gaps.
-    private mutating func remove(_ place: Int) -> Value {
-      unlink(place)
-      let last = nodes.count - 1
-      if place != last {
-        nodes.swapAt(place, last)
-        places[nodes[place].key] = place
-        relink(place)
+    private func find(_ key: Key, _ hash: Int) -> Int32 {
+      var place = buckets[hash & (buckets.count - 1)]
+      while place != Shard.none, nodes[Int(place)].key != key { place = nodes[Int(place)].next }
+      return place
+    }
+
+    /// Moves the hand on to a value that was not used since it came by, and removes that.
+    private mutating func forgetOne(into displaced: inout [Value]) {
+      while true {
+        hand = hand + 1 < nodes.count ? hand + 1 : 0
+        guard nodes[hand].value != nil else { continue }
+        guard nodes[hand].isUsed else { return remove(Int32(hand), into: &displaced) }
+        nodes[hand].isUsed = false
       }
-      let node = nodes.removeLast()
-      places[node.key] = nil
+    }
+
+    private mutating func remove(_ place: Int32, into displaced: inout [Value]) {
+      let node = nodes[Int(place)]
+      if let value = node.value { displaced.append(value) }
+      let bucket = node.key.hashValue & (buckets.count - 1)
+      if buckets[bucket] == place {
+        buckets[bucket] = node.next
+      } else {
+        var before = Int(buckets[bucket])
+        while nodes[before].next != place { before = Int(nodes[before].next) }
+        nodes[before].next = node.next
+      }
+      nodes[Int(place)].value = nil
+      nodes[Int(place)].next = vacant
+      vacant = place
       cost -= node.cost
-      return node.value
+      count -= 1
     }
 
-    private mutating func linkAsNewest(_ place: Int) {
-      nodes[place].newer = Shard.none
-      nodes[place].older = newest
-      if newest != Shard.none { nodes[newest].newer = place } else { oldest = place }
-      newest = place
-    }
-
-    private mutating func unlink(_ place: Int) {
-      let (newer, older) = (nodes[place].newer, nodes[place].older)
-      if newer != Shard.none { nodes[newer].older = older } else { newest = older }
-      if older != Shard.none { nodes[older].newer = newer } else { oldest = newer }
-    }
-
-    /// Points the neighbours of the node that moved to `place` at it.
-    private mutating func relink(_ place: Int) {
-      let (newer, older) = (nodes[place].newer, nodes[place].older)
-      if newer != Shard.none { nodes[newer].older = place } else { newest = place }
-      if older != Shard.none { nodes[older].newer = place } else { oldest = place }
+    /// Doubles the buckets, so that chains stay short.
+    private mutating func grow() {
+      buckets = [Int32](repeating: Shard.none, count: buckets.count * 2)
+      for place in nodes.indices where nodes[place].value != nil {
+        let bucket = nodes[place].key.hashValue & (buckets.count - 1)
+        nodes[place].next = buckets[bucket]
+        buckets[bucket] = Int32(place)
+      }
     }
   }
 }

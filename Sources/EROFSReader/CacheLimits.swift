@@ -4,9 +4,9 @@ package struct CacheLimits: Hashable, Sendable {
   package var metadataByteCount = 8 << 20
   /// Bytes of decoded extents that only part of was asked for.
   package var clusterByteCount = 16 << 20
-  /// Bytes of extent maps.
+  /// Bytes of extent maps of which there are many parts, or many extents.
   package var mapByteCount = 4 << 20
-  /// Decoded inodes, of about 150 bytes each.
+  /// Decoded inodes, of about 150 bytes each, and as many maps with three extents.
   package var inodeCount = 16384
 
   /// Limits for an image of any size.

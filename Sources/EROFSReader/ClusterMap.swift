@@ -21,7 +21,13 @@ final class ClusterMap: Sendable {
   static let indexCountPerSegment: UInt64 = 1024
   /// Records a segment.
   static let recordCountPerSegment: UInt64 = 512
+  /// The most extents that are kept with the map.
+  static let bodyExtentCountLimit = 64
 
+  /// The last extent, where it is stored apart from the others.
+  let tail: ExtentSegment?
+  /// The extents of all indexes or records, once they are known and where they are few.
+  let body: ExtentSegment?
   let inode: Inode
   let header: ClusterMapHeader
   let form: Form
@@ -29,14 +35,13 @@ final class ClusterMap: Sendable {
   let table: MetadataAddress
   /// How many indexes or records there are.
   let count: UInt64
-  /// The last extent, where it is stored apart from the others.
-  let tail: ExtentSegment?
-  /// Where the data of each segment of 4-byte records starts, as far as that was summed up.
-  let segmentAddresses: Lock<[UInt64]>
+  /// Where the data of each segment of 4-byte records starts, as far as that was summed up; nil
+  /// where every record has an address.
+  let segmentAddresses: Lock<[UInt64]>?
 
   init(
     inode: Inode, header: ClusterMapHeader, form: Form, table: MetadataAddress, count: UInt64,
-    tail: Extent?, firstAddress: UInt64 = 0
+    tail: Extent?, firstAddress: UInt64? = nil
   ) {
     self.inode = inode
     self.header = header
@@ -44,7 +49,32 @@ final class ClusterMap: Sendable {
     self.table = table
     self.count = count
     self.tail = tail.map { ExtentSegment(extents: [$0]) }
-    segmentAddresses = Lock([firstAddress])
+    body = nil
+    segmentAddresses = firstAddress.map { Lock([$0]) }
+  }
+
+  /// `map` with the extents of all of its indexes or records.
+  init(_ map: ClusterMap, body: ExtentSegment) {
+    inode = map.inode
+    header = map.header
+    form = map.form
+    table = map.table
+    count = map.count
+    tail = map.tail
+    segmentAddresses = map.segmentAddresses
+    self.body = body
+  }
+
+  /// What keeping the map costs, in the space of an inode and a map without extents.
+  var cost: Int { 1 + (body?.cost ?? 0) / 256 }
+
+  /// Whether all indexes or records are one segment.
+  var hasOneSegment: Bool {
+    switch form {
+    case .tailOnly: true
+    case .fullIndexes, .compactIndexes: count <= Self.indexCountPerSegment
+    case .records: count <= Self.recordCountPerSegment
+    }
   }
 
   /// Where the extents of indexes and records end: the tail's start, or the end of the file.
@@ -52,12 +82,8 @@ final class ClusterMap: Sendable {
 }
 
 /// Successive extents of one file, without gaps; those that start in one stretch of its map.
-final class ExtentSegment: Sendable {
+struct ExtentSegment: Sendable {
   let extents: [Extent]
-
-  init(extents: [Extent]) {
-    self.extents = extents
-  }
 
   /// What keeping the segment costs, in bytes.
   var cost: Int { 128 + extents.count * MemoryLayout<Extent>.stride }
@@ -99,7 +125,7 @@ extension Image {
     case .extents(let recordByteCount, let count):
       map = try recordMap(of: inode, header, headerAddress, recordByteCount, count)
     }
-    clusterMaps.insert(map, for: inode.nid, cost: 1)
+    clusterMaps.insert(map, for: inode.nid, cost: map.cost)
     return map
   }
 
@@ -134,6 +160,9 @@ extension Image {
     if let tail = map.tail, let position = tail.position(of: fileOffset) {
       return (tail, position)
     }
+    if let body = map.body, let position = body.position(of: fileOffset) {
+      return (body, position)
+    }
     var index = try segmentIndex(of: map, containing: fileOffset)
     // The extent may start in an earlier stretch than the cluster that holds the byte.
     let clusterLimit = UInt64(CompressionConfiguration.decodedByteCountLimit) >> 9
@@ -165,6 +194,7 @@ extension Image {
 
   /// Segment `index` of `map`, decoded unless it is still known.
   func segment(of map: ClusterMap, _ index: UInt64) throws(ReadError) -> ExtentSegment {
+    if index == 0, let body = map.body { return body }
     let key = ExtentSegmentKey(nid: map.inode.nid, index: index)
     if let segment = segments.value(for: key) { return segment }
     let extents: [Extent]
@@ -175,7 +205,13 @@ extension Image {
       extents = try recordedExtents(of: map, segment: index, recordByteCount: byteCount)
     }
     let segment = ExtentSegment(extents: extents)
-    segments.insert(segment, for: key, cost: segment.cost)
+    // Most files are small, and one look-up finds all about them.
+    if map.hasOneSegment, extents.count <= ClusterMap.bodyExtentCountLimit {
+      let whole = ClusterMap(map, body: segment)
+      clusterMaps.insert(whole, for: map.inode.nid, cost: whole.cost)
+    } else {
+      segments.insert(segment, for: key, cost: segment.cost)
+    }
     return segment
   }
 

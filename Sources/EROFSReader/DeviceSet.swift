@@ -65,6 +65,15 @@ struct DeviceSet: Sendable {
     return Location(device: 0, offset: offset)
   }
 
+  /// The bytes at `location` where they are, if their device lends them.
+  @_lifetime(borrow self)
+  func lentBytes(_ byteCount: Int, at location: Location) -> RawSpan? {
+    let source = sources[location.device]
+    // `self` keeps the source, and with it the bytes.
+    return unsafe _overrideLifetime(
+      source.lentBytes(byteCount, at: location.offset), borrowing: self)
+  }
+
   /// Fills `target` from `location`.
   ///
   /// A device may end within its last block, whose rest counts as zeros; a range that reaches

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Codecs
 package import EROFS
 internal import Linux
 
@@ -11,6 +12,8 @@ internal import Linux
 package final class Image: Sendable {
   /// The size of the pieces in which metadata is read and kept, unless blocks are larger.
   static let metadataUnitByteCount = 16 << 10
+  /// The most compressed bytes that one source read fetches; no extent has more.
+  static let runByteCountLimit = CompressionConfiguration.encodedByteCountLimit
 
   package let superblock: Superblock
   let devices: DeviceSet
@@ -21,19 +24,25 @@ package final class Image: Sendable {
   let clusterMaps: BoundedCache<UInt64, ClusterMap>
   let segments: BoundedCache<ExtentSegmentKey, ExtentSegment>
   let clusters: BoundedCache<DecodedClusterKey, DecodedCluster>
-  let decompressors = DecompressorPool()
-  let decodingTurns = DecodingTurns()
+  let decompressors = IdlePool { Decompressor() }
+  let scratchBuffers = IdlePool { ScratchBuffer(byteCount: runByteCountLimit) }
+  let recentClusters = RecentClusters()
+  let readEnds = ReadEnds()
+  /// Nil when nobody helps.
+  let decodingCrew: DecodingCrew?
   /// The long attribute prefixes, once they were needed.
   let prefixes = Lock<[AttributePrefix]?>(nil)
 
   /// Opens the image in `source`; `devices` are its extra devices, in order of its device table.
   ///
   /// Without `devices`, data on extra devices can be read only from an image that holds them at
-  /// their unified addresses.
+  /// their unified addresses. `decoderCount` threads help to decode large reads: for callers that
+  /// read with fewer threads than there are processors.
   package init(
     source: any BlockSource, devices extra: [any BlockSource] = [],
-    limits: CacheLimits = CacheLimits()
+    limits: CacheLimits = CacheLimits(), decoderCount: Int = 0
   ) throws(ReadError) {
+    decodingCrew = decoderCount > 0 ? DecodingCrew(threadCount: decoderCount) : nil
     primaryByteCount = source.byteCount
     var head = [UInt8](
       repeating: 0, count: Int(min(source.byteCount, UInt64(Superblock.prefixByteCount))))

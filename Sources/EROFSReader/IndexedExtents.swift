@@ -32,21 +32,52 @@ private struct IndexCursor {
     return batch[Int(cluster - batchStart)]
   }
 
+  /// The last of the packs from `first` on that are a batch: of one segment, and of one kind.
+  private func lastPack(
+    of compact: CompactIndexes, behind first: CompactIndexes.Pack
+  ) -> CompactIndexes.Pack {
+    let segment = first.firstCluster / ClusterMap.indexCountPerSegment
+    var last = first
+    while true {
+      let cluster = last.firstCluster + UInt64(last.indexCount)
+      guard cluster < count, cluster / ClusterMap.indexCountPerSegment == segment,
+        cluster - first.firstCluster < Self.batchCount
+      else { return last }
+      let next = compact.pack(of: cluster)
+      guard next.byteCount == first.byteCount else { return last }
+      last = next
+    }
+  }
+
   private mutating func fill(from cluster: UInt64) throws(ReadError) {
+    // The memory of the last batch.
     var indexes: [ClusterIndex] = []
+    swap(&indexes, &batch)
+    indexes.removeAll(keepingCapacity: true)
     let nid = self.nid
     switch form {
     case .compactIndexes(let compact):
-      let pack = compact.pack(of: cluster)
+      let first = compact.pack(of: cluster)
+      let last = lastPack(of: compact, behind: first)
       let address = try decoding { () throws(EROFSError) in
-        try table.advanced(by: pack.offset)
+        try table.advanced(by: first.offset)
       }
-      try image.withMetadata(at: address, byteCount: pack.byteCount) { bytes throws(ReadError) in
+      let byteCount = Int(last.offset - first.offset) + last.byteCount
+      try image.withMetadata(at: address, byteCount: byteCount) { bytes throws(ReadError) in
         try decoding { () throws(EROFSError) in
-          try compact.decode(bytes, of: pack, nid: nid, into: &indexes)
+          indexes.reserveCapacity(Int(last.firstCluster - first.firstCluster) + last.indexCount)
+          var pack = first
+          while true {
+            let start = Int(pack.offset - first.offset)
+            try compact.decode(
+              bytes.extracting(start..<start + pack.byteCount), of: pack, nid: nid,
+              into: &indexes)
+            if pack == last { break }
+            pack = compact.pack(of: pack.firstCluster + UInt64(pack.indexCount))
+          }
         }
       }
-      batchStart = pack.firstCluster
+      batchStart = first.firstCluster
     default:
       // Aligned, for the search for a tail goes backwards.
       let first = cluster.roundedDown(toMultipleOf: Self.batchCount)

@@ -16,4 +16,11 @@ package struct MemorySource: BlockSource {
     else { throw SourceError(.outOfBounds, "read of \(count) bytes at \(offset)") }
     target.copy(bytes.rawSpan.extracting(start..<start + count))
   }
+
+  @_lifetime(borrow self)
+  package func lentBytes(_ byteCount: Int, at offset: UInt64) -> RawSpan? {
+    guard let start = Int(exactly: offset), start <= bytes.count, byteCount <= bytes.count - start
+    else { return nil }
+    return bytes.rawSpan.extracting(start..<start + byteCount)
+  }
 }

@@ -55,6 +55,11 @@ extension Image {
     guard let range = ByteRange(offset: address.offset, byteCount: UInt64(byteCount)),
       range.end <= spaceByteCount
     else { throw .format(EROFSError(.outOfBounds("metadata"), at: address.offset)) }
+    if address.space == .image {
+      let devices = self.devices
+      let location = DeviceSet.Location(device: 0, offset: address.offset)
+      if let bytes = devices.lentBytes(byteCount, at: location) { return try body(bytes) }
+    }
     let unitByteCount = UInt64(self.unitByteCount)
     var index = address.offset / unitByteCount
     var start = Int(address.offset % unitByteCount)

@@ -16,7 +16,7 @@ extension Image {
     var table = try decoding { () throws(EROFSError) in
       try headerAddress.advanced(by: 8).aligned(to: UInt64(recordByteCount))
     }
-    var firstAddress: UInt64 = 0
+    var firstAddress: UInt64?
     if recordByteCount == 4 {
       firstAddress = try withMetadata(at: table, byteCount: 8) { bytes in
         bytes.load(fromByteOffset: 0)
@@ -139,7 +139,8 @@ extension Image {
 
   /// Where the data of stretch `segment` of a table of 4-byte records starts: behind all before.
   private func dataAddress(of map: ClusterMap, segment: UInt64) throws(ReadError) -> UInt64 {
-    var known = map.segmentAddresses.withLock { $0 }
+    guard let addresses = map.segmentAddresses else { return 0 }
+    var known = addresses.withLock { $0 }
     while UInt64(known.count) <= segment {
       let first = UInt64(known.count - 1) * ClusterMap.recordCountPerSegment
       let stretch = try records(
@@ -148,7 +149,7 @@ extension Image {
         stretch.reduce(known[known.count - 1]) { $0 &+ UInt64($1.byteCount) })
     }
     let sums = known
-    map.segmentAddresses.withLock { if $0.count < sums.count { $0 = sums } }
+    addresses.withLock { if $0.count < sums.count { $0 = sums } }
     return sums[Int(segment)]
   }
 }

@@ -1,14 +1,15 @@
-/// Memory for compressed bytes on their way to a decoder, freed with its owner.
+/// Memory for compressed bytes on their way to a decoder, used again for the next ones.
 ///
-/// It starts with arbitrary content, for all of it is read into before any of it is used.
+/// It starts with arbitrary content, for all that is used of it is read into before. A thread at a
+/// time.
 @safe
-struct ScratchBuffer: ~Copyable {
+final class ScratchBuffer {
   let byteCount: Int
   private let base: UnsafeMutableRawPointer
 
   init(byteCount: Int) {
     self.byteCount = byteCount
-    unsafe base = .allocate(byteCount: max(byteCount, 1), alignment: 16)
+    unsafe base = .allocate(byteCount: byteCount, alignment: 8)
   }
 
   deinit {
@@ -23,11 +24,12 @@ struct ScratchBuffer: ~Copyable {
     }
   }
 
+  /// The same bytes, to be filled while nobody reads them.
   var mutableBytes: MutableRawSpan {
-    @_lifetime(&self)
-    mutating get {
+    @_lifetime(borrow self)
+    get {
       unsafe _overrideLifetime(
-        MutableRawSpan(_unsafeStart: base, byteCount: byteCount), mutating: &self)
+        MutableRawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self)
     }
   }
 }

@@ -48,8 +48,8 @@ package final class ImageChecker {
     self.verifiesFingerprints = verifiesFingerprints
     self.report = report
     // An entry takes 13 bytes and an index 14 bits, but directories and the metabox may be
-    // compressed.
-    remainingWork = image.primaryByteCount.multipliedReportingOverflow(by: 8).partialValue + 1 << 20
+    // compressed. No source has the bytes of the bound on these.
+    remainingWork = min(image.primaryByteCount, 1 << 56) * 8 + 1 << 20
   }
 
   /// What an image that does not open has: one fault, or an error when it could not be fetched.

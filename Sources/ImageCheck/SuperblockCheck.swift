@@ -10,9 +10,7 @@ extension ImageChecker {
   func checkSuperblock() throws(SourceError) {
     let superblock = image.superblock
     let blockByteCount = UInt64(superblock.blockByteCount)
-    let (byteCount, overflow) = superblock.blockCount.multipliedReportingOverflow(
-      by: blockByteCount)
-    if overflow || byteCount > image.primaryByteCount + blockByteCount - 1 {
+    if superblock.blockCount > image.primaryByteCount.dividedRoundingUp(by: blockByteCount) {
       fault(
         .superblock, at: Self.superblockAddress,
         "\(superblock.blockCount) blocks in \(image.primaryByteCount) bytes")

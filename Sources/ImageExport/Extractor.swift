@@ -114,17 +114,29 @@ package struct Extractor {
     }
   }
 
+  /// The parts of a file between its holes: large reads take fewer requests, and share the decoding.
+  private static func contentRanges(_ extents: [Extent]) -> [Range<UInt64>] {
+    var ranges: [Range<UInt64>] = []
+    for extent in extents where extent.kind != .hole {
+      if let last = ranges.last, last.upperBound == extent.fileOffset {
+        ranges[ranges.count - 1] = last.lowerBound..<extent.fileEnd
+      } else {
+        ranges.append(extent.fileOffset..<extent.fileEnd)
+      }
+    }
+    return ranges
+  }
+
   /// Copies the content but for its holes, and sets the size for the last of them.
   private mutating func copyContent(
     of inode: Inode, to file: borrowing FileDescriptor, at path: [FileName]
   ) throws(ExportError) {
     let extents = try reading(path) { () throws(ReadError) in try image.extents(of: inode) }
-    for extent in extents where extent.kind != .hole {
-      var offset = extent.fileOffset
-      let end = min(extent.fileEnd, inode.byteCount)
-      while offset < end {
+    for range in Self.contentRanges(extents) {
+      var offset = range.lowerBound
+      while offset < range.upperBound {
         let image = image
-        let wanted = Int(min(UInt64(Self.pieceByteCount), end - offset))
+        let wanted = Int(min(UInt64(Self.pieceByteCount), range.upperBound - offset))
         let count: Int
         do throws(ReadError) {
           var whole = buffer.mutableRawSpan

@@ -18,6 +18,7 @@ package struct Errno: RawRepresentable, Error, Hashable, Sendable, CustomStringC
   package static let noSuchDevice = Errno(rawValue: ENODEV)
   package static let noDeviceAddress = Errno(rawValue: ENXIO)
   package static let tryAgain = Errno(rawValue: EAGAIN)
+  package static let outOfMemory = Errno(rawValue: ENOMEM)
   package static let accessDenied = Errno(rawValue: EACCES)
   package static let busy = Errno(rawValue: EBUSY)
   package static let fileExists = Errno(rawValue: EEXIST)

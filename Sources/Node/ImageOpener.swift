@@ -4,15 +4,16 @@ internal import Origins
 
 /// Opens an image and its extra devices, each a local file or a remote object.
 package enum ImageOpener {
-  /// The image `source` with its `devices` in the order of its device table; remote ones are had
-  /// from `remote`.
+  /// The image `source` with its `devices` in the order of its device table.
+  ///
+  /// Remote ones are had from `remote`. `decoderCount` threads help to decode large reads.
   package static func open(
-    _ source: String, devices: [String],
+    _ source: String, devices: [String], decoderCount: Int = 0,
     remote: (String) throws(Failure) -> any BlockSource
   ) throws(Failure) -> Image {
     let (main, extra) = try sources(source, devices: devices, remote: remote)
     do throws(ReadError) {
-      return try Image(source: main, devices: extra)
+      return try Image(source: main, devices: extra, decoderCount: decoderCount)
     } catch {
       throw Failure(error, source: name(of: source))
     }

@@ -48,7 +48,7 @@ struct ArchiveStream: ~Copyable {
     do throws(CodecError) {
       decoder = try StreamDecoder(format)
     } catch {
-      throw TreeSourceError(.malformed("\(error)"), name)
+      throw TreeSourceError(.system(.outOfMemory), name)
     }
   }
 

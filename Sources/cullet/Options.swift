@@ -45,7 +45,10 @@ struct ImageOptions: ParsableArguments {
   func withImage(_ body: (Image) throws -> Void) throws {
     let access = cache.access
     defer { access.close() }
-    let image = try ImageOpener.open(source, devices: devices) { source throws(Failure) in
+    // The commands read in one thread.
+    let image = try ImageOpener.open(
+      source, devices: devices, decoderCount: CurrentProcess.processorCount - 1
+    ) { source throws(Failure) in
       try access.open(source)
     }
     do {

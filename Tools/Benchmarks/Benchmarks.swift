@@ -14,7 +14,7 @@ struct Benchmarks: ParsableCommand {
   @Argument(help: "What to measure.") var suite: Suite
   @Flag(help: "Print one JSON array of rows.") var json = false
   @Option(help: "How often to measure; the medians are shown.") var runs = 5
-  @Option(help: "Measure only this part of the suite `store`.") var part: StoreSuite.Part?
+  @Option(help: "Measure only this part of the suite `store` or `erofs`.") var part: String?
   @Option(
     help: "The directory that the suite `pack` makes images of; 500 MB at least say something.")
   var tree = "/usr/share"
@@ -23,14 +23,27 @@ struct Benchmarks: ParsableCommand {
 
   func validate() throws {
     guard runs >= 1 else { throw ValidationError("--runs is at least 1") }
+    let parts: [String] =
+      switch suite {
+      case .store: StoreSuite.Part.allCases.map(\.rawValue)
+      case .erofs: EROFSSuite.Part.allCases.map(\.rawValue)
+      case .main, .pack: []
+      }
+    guard part.map(parts.contains) ?? true else {
+      throw ValidationError("parts of \(suite): \(parts.joined(separator: " "))")
+    }
   }
 
   func run() throws {
     let rows =
       switch suite {
       case .main: try mainRows()
-      case .store: try StoreSuite(directory: directory, part: part).rows(runCount: runs)
-      case .erofs: try EROFSSuite(directory: directory).rows(runCount: runs)
+      case .store:
+        try StoreSuite(directory: directory, part: part.flatMap { .init(rawValue: $0) })
+          .rows(runCount: runs)
+      case .erofs:
+        try EROFSSuite(directory: directory, part: part.flatMap { .init(rawValue: $0) })
+          .rows(runCount: runs)
       case .pack:
         try Packing(of: tree, binary: cullet, directory: directory).rows(runCount: runs)
       }

@@ -82,12 +82,21 @@ struct Decoding {
 
   typealias Reader = (RandomRead, inout [UInt8]) throws -> Void
 
-  /// How many of `reads` a second `reader` does.
-  static func rate(of reads: [RandomRead], by reader: Reader) throws -> Double {
+  enum Clock {
+    case ofProcessor, onWall
+  }
+
+  /// How many of `reads` a second `reader` does, by `clock`.
+  static func rate(
+    of reads: [RandomRead], by reader: @escaping Reader, clock: Clock = .ofProcessor
+  ) throws -> Double {
     var buffer = [UInt8](repeating: 0, count: 12 << 20)
-    let seconds = try processorTime {
-      for read in reads { try reader(read, &buffer) }
-    }
+    let readAll = { for read in reads { try reader(read, &buffer) } }
+    let seconds =
+      switch clock {
+      case .ofProcessor: try processorTime { try readAll() }
+      case .onWall: try timed { try readAll() }
+      }
     return Double(reads.count) / seconds
   }
 

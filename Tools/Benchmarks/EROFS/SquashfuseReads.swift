@@ -4,7 +4,8 @@ internal import EROFSReader
 internal import Linux
 internal import TestSupport
 
-/// Random reads by the library beside those through squashfuse of the same tree in LZ4.
+/// Random reads by the library beside those through squashfuse of the same tree in LZ4, both by
+/// the wall clock: a server of files computes in its own process.
 struct SquashfuseReads {
   private static let readCount = 3000
 
@@ -32,7 +33,8 @@ struct SquashfuseReads {
       let reads = Array(
         Decoding.randomReads(of: list, seed: UInt64(100 + run)).prefix(Self.readCount))
       series.ours.append(
-        try Decoding.rate(of: reads, by: try Decoding(list).reader(for: reads)))
+        try Decoding.rate(
+          of: reads, by: try Decoding(list).reader(for: reads), clock: .onWall))
       series.other.append(try mounted { try rate(of: reads, paths) })
     }
     return [(series, 3)]

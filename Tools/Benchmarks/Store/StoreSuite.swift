@@ -1,11 +1,10 @@
-internal import ArgumentParser
 internal import Linux
 
 /// The cache on disk by itself: its reads and writes beside raw ones of the same file, its index, its
 /// openings and culls, and which blocks it keeps.
 struct StoreSuite {
   /// What can be measured by itself.
-  enum Part: String, ExpressibleByArgument, CaseIterable {
+  enum Part: String, CaseIterable {
     case reads, ingest, index, opening, culling, misses
   }
 
