@@ -17,7 +17,7 @@ import Testing
 
   @Test(arguments: ["lz4", "lz4hc-big", "lzma", "deflate", "zstd", "lz4-dedupe"])
   func `helpers change nothing about what is read`(name: String) throws {
-    let bytes = try Fixtures.bytes("\(name).erofs")
+    let bytes = try SharedData.bytes(of: "\(name).erofs")
     let (alone, inode) = try Self.open(bytes, decoderCount: 0)
     let expected = try alone.content(of: inode)
     #expect(expected.count > 256 << 10)
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test func `damage in a helper's share is the same error`() throws {
-    var bytes = try Fixtures.bytes("zstd.erofs")
+    var bytes = try SharedData.bytes(of: "zstd.erofs")
     let (alone, inode) = try Self.open(bytes, decoderCount: 0)
     let extents = try alone.extents(of: inode).filter {
       if case .compressed = $0.kind { true } else { false }
