@@ -110,7 +110,7 @@ let package = Package(
       name: "cullet",
       dependencies: [
         "BlockStore", "Bytes", "Codecs", "EROFS", "EROFSBuilder", "EROFSReader", "ImageCheck",
-        "ImageExport", "Linux", "Node", "OriginServer", "Origins", "TreeSources",
+        "ImageExport", "Linux", "Node", "OriginServer", "Origins", "ReadPath", "TreeSources",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),

@@ -8,7 +8,8 @@ package final class ArchiveSpool: @unchecked Sendable {
   private let directory: String
   // Trees are read by one thread; what was written is read by any.
   private var file: ArchiveFile?
-  private var endOffset: UInt64 = 0
+  /// Where the next bytes go.
+  package private(set) var endOffset: UInt64 = 0
 
   /// A spool whose file is in `directory`.
   package init(in directory: String) {
@@ -28,7 +29,8 @@ package final class ArchiveSpool: @unchecked Sendable {
   }
 
   /// Keeps `bytes`; returns where they are in the file.
-  func append(_ bytes: RawSpan) throws(TreeSourceError) -> UInt64 {
+  @discardableResult
+  package func append(_ bytes: RawSpan) throws(TreeSourceError) -> UInt64 {
     let archive = try archive()
     let offset = endOffset
     do throws(SystemError) {
@@ -38,5 +40,12 @@ package final class ArchiveSpool: @unchecked Sendable {
     }
     endOffset += UInt64(bytes.byteCount)
     return offset
+  }
+
+  /// All that was kept from `start` on, as a file.
+  package func content(from start: UInt64) throws(TreeSourceError) -> FileContent {
+    let byteCount = endOffset - start
+    let piece = FileContent.Piece(fileOffset: 0, storedOffset: start, byteCount: byteCount)
+    return FileContent(pieces: [piece], of: try archive(), byteCount: byteCount)
   }
 }

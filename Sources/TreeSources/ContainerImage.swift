@@ -3,26 +3,6 @@ internal import FoundationEssentials
 
 /// A container image in a tree of files: an OCI layout, or what `docker save` writes.
 struct ContainerImage {
-  private struct Index: Decodable {
-    var manifests: [Descriptor]
-  }
-
-  private struct Manifest: Decodable {
-    /// Absent in an index, which has manifests instead.
-    var layers: [Descriptor]?
-    var manifests: [Descriptor]?
-  }
-
-  private struct Descriptor: Decodable {
-    struct Platform: Decodable {
-      var os: String
-      var architecture: String
-    }
-
-    var digest: String
-    var platform: Platform?
-  }
-
   private struct SavedImage: Decodable {
     enum CodingKeys: String, CodingKey {
       case layers = "Layers"
@@ -33,8 +13,6 @@ struct ContainerImage {
 
   /// Manifests are text of a few KiB; nobody's has this much.
   private static let documentByteCountLimit: UInt64 = 16 << 20
-  /// An index may name an index, but not for ever.
-  private static let nestingLimit = 4
 
   private let files: SourceTree
   private let name: String
@@ -52,8 +30,7 @@ struct ContainerImage {
       guard let content = image.content(at: "index.json") else {
         throw TreeSourceError(.malformed("index.json is no file"), name)
       }
-      let index: Index = try image.decode(content, name: "index.json")
-      return try image.layers(of: index.manifests, nesting: 0)
+      return try image.layers(from: ImageManifest(decoding: image.bytes(of: content), name: name))
     }
     guard isArchive, let content = image.content(at: "manifest.json"),
       let saved = try? JSONDecoder().decode([SavedImage].self, from: Data(image.bytes(of: content)))
@@ -69,29 +46,18 @@ struct ContainerImage {
     }
   }
 
-  private func layers(
-    of descriptors: [Descriptor], nesting: Int
-  ) throws(TreeSourceError) -> [FileContent] {
-    let fitting = descriptors.filter { descriptor in
-      guard let platform = descriptor.platform else { return true }
-      return platform.os == "linux" && platform.architecture == Self.architecture
+  /// The layers to which `manifest` leads.
+  private func layers(from start: ImageManifest) throws(TreeSourceError) -> [FileContent] {
+    var manifest = start
+    for _ in 0...ImageManifest.nestingLimit {
+      switch manifest {
+      case .layers(let layers):
+        return try layers.map { layer throws(TreeSourceError) in try blob(layer.digest) }
+      case .manifest(let next):
+        manifest = try ImageManifest(decoding: bytes(of: try blob(next.digest)), name: name)
+      }
     }
-    guard let chosen = fitting.first, nesting < Self.nestingLimit else {
-      throw TreeSourceError(.malformed("no image for linux/\(Self.architecture)"), name)
-    }
-    let manifest: Manifest = try decode(try blob(chosen.digest), name: chosen.digest)
-    if let manifests = manifest.manifests { return try layers(of: manifests, nesting: nesting + 1) }
-    return try (manifest.layers ?? []).map { layer throws(TreeSourceError) in
-      try blob(layer.digest)
-    }
-  }
-
-  private static var architecture: String {
-    #if arch(arm64)
-    "arm64"
-    #else
-    "amd64"
-    #endif
+    throw TreeSourceError(.malformed("an index names an index, again and again"), name)
   }
 
   /// The file that has `digest`.
@@ -134,17 +100,5 @@ struct ContainerImage {
     var span = bytes.mutableRawSpan
     try content.open().read(into: &span, at: 0)
     return bytes
-  }
-
-  private func decode<Document: Decodable>(
-    _ content: FileContent, name document: String
-  ) throws(TreeSourceError) -> Document {
-    do {
-      return try JSONDecoder().decode(Document.self, from: Data(bytes(of: content)))
-    } catch let error as TreeSourceError {
-      throw error
-    } catch {
-      throw TreeSourceError(.malformed("\(document) is no manifest"), name)
-    }
   }
 }

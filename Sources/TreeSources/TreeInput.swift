@@ -3,17 +3,24 @@ internal import Linux
 
 /// A tree as a command names it: a directory, a tar archive or a container image.
 package enum TreeInput {
-  /// The trees that `arguments` name, each laid over those before it.
+  /// The path of a directory, an archive or an OCI layout; `-` is an archive on standard input.
+  case path(String)
+  /// The layers of a container image that was fetched; the name is for errors.
+  case layers([FileContent], name: String)
+
+  /// The trees that `inputs` are, each laid over those before it.
   ///
-  /// `-` is an archive on standard input. What can be read only once is kept in a file without a
-  /// name in `spoolDirectory`.
+  /// What can be read only once is kept in `spool`.
   package static func read(
-    merging arguments: [String], spoolDirectory: String
+    merging inputs: [TreeInput], spool: ArchiveSpool
   ) throws(TreeSourceError) -> SourceTree {
-    let spool = ArchiveSpool(in: spoolDirectory)
     var merged: SourceTree?
-    for argument in arguments {
-      let tree = try read(argument, spool)
+    for input in inputs {
+      let tree: SourceTree
+      switch input {
+      case .path(let path): tree = try read(path, spool)
+      case .layers(let layers, let name): tree = try merge(layers, spool, name)
+      }
       if merged == nil { merged = tree } else { merged?.overlay(with: tree) }
     }
     guard let merged else { preconditionFailure("no trees to merge") }

@@ -80,7 +80,8 @@ import TreeSources
       """
     #expect(try Command(["bash", "-c", script], in: directory.path).status == 0)
     let merged = try TreeInput.read(
-      merging: [directory.file("one"), directory.file("two")], spoolDirectory: directory.path)
+      merging: [.path(directory.file("one")), .path(directory.file("two"))],
+      spool: ArchiveSpool(in: directory.path))
     _ = try ImageBuilder(BuildOptions()).build(merged, to: directory.file("merged"))
     let wanted = try BuiltImage.build(
       BuildOptions(), of: directory.file("wanted"), at: directory.file("w")

@@ -40,7 +40,8 @@ import TreeSources
     try Self.setTimes(of: tree.path)
 
     let base = try BaseImage(Image(source: MemorySource(oldBytes)))
-    let source = try TreeInput.read(merging: [tree.path], spoolDirectory: directory.path)
+    let source = try TreeInput.read(
+      merging: [.path(tree.path)], spool: ArchiveSpool(in: directory.path))
     let patch = directory.file("patch")
     let summary = try ImageBuilder(option.options, base: base).build(source, to: patch)
     #expect(summary.dedupSavedBytes > 0 && summary.uniqueBytes <= changedByteCount)

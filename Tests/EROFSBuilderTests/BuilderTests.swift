@@ -141,7 +141,7 @@ extension BuilderTests {
     let path = directory.file("tree/vanishing")
     try directory.write([UInt8](repeating: 9, count: 5000), to: "tree/vanishing")
     let tree = try TreeInput.read(
-      merging: [directory.file("tree")], spoolDirectory: directory.path)
+      merging: [.path(directory.file("tree"))], spool: ArchiveSpool(in: directory.path))
     try FileManager.default.removeItem(atPath: path)
     return tree
   }

@@ -15,7 +15,7 @@ enum BuiltImage {
     _ options: BuildOptions, of tree: String, at path: String
   ) throws -> (bytes: [UInt8], summary: BuildSummary) {
     let source = try TreeInput.read(
-      merging: [tree], spoolDirectory: NSTemporaryDirectory())
+      merging: [.path(tree)], spool: ArchiveSpool(in: NSTemporaryDirectory()))
     let summary = try ImageBuilder(options).build(source, to: path)
     return ([UInt8](try Data(contentsOf: URL(filePath: path))), summary)
   }

@@ -29,7 +29,8 @@ import TreeSources
   }
 
   private func scan() throws -> SourceTree {
-    try TreeInput.read(merging: [directory.file("tree")], spoolDirectory: directory.path)
+    try TreeInput.read(
+      merging: [.path(directory.file("tree"))], spool: ArchiveSpool(in: directory.path))
   }
 
   private func file(
@@ -48,7 +49,7 @@ import TreeSources
   func `files larger than an image are errors`(byteCount: UInt64) throws {
     let tar = directory.file("tar")
     try Data(Self.sparseArchive(of: 3, byteCount: byteCount)).write(to: URL(filePath: tar))
-    let tree = try TreeInput.read(merging: [tar], spoolDirectory: directory.path)
+    let tree = try TreeInput.read(merging: [.path(tar)], spool: ArchiveSpool(in: directory.path))
     for chunkByteCount in [nil, 4096] {
       #expect(throws: BuildError.self) {
         _ = try build(tree) { $0.chunkByteCount = chunkByteCount }

@@ -108,7 +108,8 @@ import Testing
       rm -rf layout; mkdir -p layout/blobs/sha256
       put() { sum=$(sha256sum < "$1" | cut -c1-64); mv "$1" "layout/blobs/sha256/$sum"; }
       tar -C tree -cf layer .; put layer; layer=layout/blobs/sha256/$sum
-      printf '{"schemaVersion":2,"layers":[{"digest":"sha256:%s"}]}' "$sum" > manifest
+      printf '{"schemaVersion":2,"layers":[{"digest":"sha256:%s","size":%d}]}' \\
+        "$sum" "$(stat -c %s "$layer")" > manifest
       put manifest; manifest=layout/blobs/sha256/$sum
       printf '{"manifests":[{"digest":"sha256:%s"}]}' "$sum" > layout/index.json
       echo '{"imageLayoutVersion":"1.0.0"}' > layout/oci-layout
@@ -158,8 +159,42 @@ import Testing
 
   @Test func `trees that are missing or elsewhere are usage errors`() throws {
     try stage.expectFailure(64, ["tree"], running: ["pack", image])
-    try expectFailure(64, "oci://host/image", packing: ["oci://host/image"])
+    try expectFailure(64, "s3://bucket/image", packing: ["s3://bucket/image"])
+    try expectFailure(64, "oci://host", packing: ["oci://host"])
     #expect(try names(in: "out") == [])
+  }
+
+  @Test func `an image in a registry gives the image of its layers`() throws {
+    let layout = try makeLayout()
+    try run("cp layout/blobs/sha256/\(try digestOfManifest(in: layout)) v1")
+    let server = try ScriptedServer { request in
+      let prefix = "/v2/some/image/"
+      guard request.target.hasPrefix(prefix) else { return .init(404) }
+      let name = request.target.dropFirst(prefix.count)
+      let path =
+        name == "manifests/v1"
+        ? layout + "/../v1"
+        : layout + "/blobs/sha256/" + name.dropFirst("blobs/sha256:".count)
+      guard let bytes = FileManager.default.contents(atPath: path) else { return .init(404) }
+      return .init(200, body: [UInt8](bytes))
+    }
+    let source = "oci://127.0.0.1:\(server.port)/some/image"
+    try stage.succeed("pack", image, layout)
+    let pulled = stage.directory.file("pulled.erofs")
+    try stage.succeed("pack", pulled, source + ":v1")
+    try run("cmp '\(pulled)' '\(image)'; rm '\(image)'")
+
+    try expectFailure(66, source + ":v2", "not found", packing: [source + ":v2"])
+    _ = try makeLayout(breaking: "printf x | dd of=$layer conv=notrunc status=none")
+    try expectFailure(65, "something else", packing: [source + ":v1"])
+    server.stop()
+    try expectFailure(69, source, "refused", packing: [source + ":v1"])
+  }
+
+  private func digestOfManifest(in layout: String) throws -> String {
+    let index = try String(contentsOfFile: layout + "/index.json", encoding: .utf8)
+    let digest = try #require(index.firstRange(of: /[0-9a-f]{64}/))
+    return String(index[digest])
   }
 
   @Test func `what docker save writes gives the image of its layers, from a file or a pipe`() throws

@@ -14,7 +14,7 @@ import TreeSources
 
   private func read(_ bytes: [UInt8]) throws -> SourceTree {
     let path = try directory.write(bytes, to: "archive")
-    return try TreeInput.read(merging: [path], spoolDirectory: directory.path)
+    return try TreeInput.read(merging: [.path(path)], spool: ArchiveSpool(in: directory.path))
   }
 
   private func expectMalformed(_ bytes: [UInt8], _ comment: Comment? = nil) {

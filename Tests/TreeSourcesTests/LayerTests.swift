@@ -14,7 +14,7 @@ import TreeSources
 
   private func merge(_ layers: [UInt8]...) throws -> SourceTree {
     let path = try directory.write(TarBytes.savedImage(layers), to: "image.tar")
-    return try TreeInput.read(merging: [path], spoolDirectory: directory.path)
+    return try TreeInput.read(merging: [.path(path)], spool: ArchiveSpool(in: directory.path))
   }
 
   private func node(_ path: String, _ tree: SourceTree) -> Int? {

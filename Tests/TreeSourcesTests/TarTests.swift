@@ -13,7 +13,7 @@ import TreeSources
 
   private func read(_ bytes: [UInt8]) throws -> SourceTree {
     let path = try directory.write(bytes, to: "archive")
-    return try TreeInput.read(merging: [path], spoolDirectory: directory.path)
+    return try TreeInput.read(merging: [.path(path)], spool: ArchiveSpool(in: directory.path))
   }
 
   @Test func `an entry is a file with its parents`() throws {
@@ -44,7 +44,7 @@ import TreeSources
       try Command(["sh", "-c", "gzip -c whole | head -c 60 > archive.gz"], in: directory.path)
         .status == 0)
     #expect(throws: TreeSourceError.self) {
-      try TreeInput.read(merging: [packed], spoolDirectory: directory.path)
+      try TreeInput.read(merging: [.path(packed)], spool: ArchiveSpool(in: directory.path))
     }
   }
 

@@ -14,7 +14,8 @@ struct Pack: ParsableCommand {
     usage: "cullet pack [-o] IMAGE TREE ... [options]",
     discussion: """
       TREE is a directory, a tar archive (plain, gzip, xz or zstd; - is standard input), an OCI \
-      layout, as a directory or an archive, or what docker save writes. Of several, each is laid \
+      layout, as a directory or an archive, what docker save writes, or an image in a registry, \
+      oci://[user:password@]host[:port]/repository[:tag][@digest]. Of several, each is laid \
       over those before it. The same trees and options give the same bytes, whatever the time, the \
       order of files and the number of threads.
 
@@ -47,16 +48,19 @@ struct Pack: ParsableCommand {
     }
     if output == nil { trees.removeFirst() }
     guard !trees.isEmpty else { throw Failure(.usage, "name a tree to build \(image) from") }
-    if let remote = trees.first(where: { $0.contains("://") }) {
-      throw Failure(.usage, "\(remote): trees from elsewhere are not read; save it to a file")
+    if let remote = trees.first(where: { $0.contains("://") && !$0.hasPrefix("oci://") }) {
+      throw Failure(.usage, "\(remote): trees come from here or from oci://; save it to a file")
     }
     try checkIsReplaceable(image)
     let options = try buildOptions()
     let progress = PackProgress(isShown: !quiet && Terminal.showsProgress)
     let summary: BuildSummary
     do {
-      let tree = try TreeInput.read(
-        merging: trees, spoolDirectory: Paths.parent(of: image))
+      let spool = ArchiveSpool(in: Paths.parent(of: image))
+      let inputs = try trees.map { tree -> TreeInput in
+        tree.hasPrefix("oci://") ? try RegistryImage.fetch(tree, into: spool) : .path(tree)
+      }
+      let tree = try TreeInput.read(merging: inputs, spool: spool)
       let base = try base.map { try BaseImage(openBase($0)) }
       let builder = ImageBuilder(options, base: base) { progress.show($0) }
       summary = try builder.build(tree, to: image)
