@@ -25,6 +25,9 @@ final class CommitWriter: @unchecked Sendable {
   var free: FreeSlots
   var recency: RecencyList
   var marks: SlotMarks
+  var ghosts: GhostList
+  /// New blocks since the cache was full.
+  private var admittedCount: UInt64 = 0
   /// What the recency file has, or will in a moment; nil before the first saving.
   var savedRecency: RecencyState?
   /// Cleared on disk, but held by a reader when that happened.
@@ -63,6 +66,7 @@ final class CommitWriter: @unchecked Sendable {
     self.recency = recency
     slotCeiling = UInt32(header.geometry.slotCount)
     marks = SlotMarks(header.limits, slotCount: header.geometry.slotCount)
+    ghosts = GhostList(slotCount: header.geometry.slotCount)
   }
 
   /// The thread's body.
@@ -293,6 +297,24 @@ extension CommitWriter {
     changes.objects.append((incarnation.objectID, record))
   }
 
+  /// Gives a new block its place in the order of use.
+  ///
+  /// In a cache that is full, every second block that was not seen before is the first to go: of a
+  /// loop that does not fit, part stays that way, where each block would push out the next one
+  /// needed.
+  private func admit(_ slot: UInt32, _ incarnation: Incarnation, _ block: UInt32) {
+    let returns = ghosts.take(handle: incarnation.handle, block: block)
+    if incarnation.pins.contains(block) { return recency.insert(slot, in: .pinned) }
+    if returns { return recency.insert(slot, in: .protected) }
+    guard !ghosts.isEmpty else { return recency.insert(slot) }
+    admittedCount &+= 1
+    if admittedCount % 2 == 0 {
+      recency.insert(slot)
+    } else {
+      recency.insertColdest(slot)
+    }
+  }
+
   private func publish(_ blocks: [PendingBlock], in slots: [UInt32]) {
     let now = StoreCore.now
     var refused = BlockIndex.Changes()
@@ -305,7 +327,7 @@ extension CommitWriter {
       switch publication {
       case .added:
         incarnation.slotCount.wrappingAdd(1, ordering: .relaxed)
-        recency.insert(slot, in: incarnation.pins.contains(block.block) ? .pinned : .probation)
+        admit(slot, incarnation, block.block)
       case .replaced(let old):
         let segment = recency.segment(of: old)
         recency.remove(old)

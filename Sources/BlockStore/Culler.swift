@@ -38,7 +38,8 @@ extension CommitWriter {
       victims.sort()
       for first in stride(from: 0, to: victims.count, by: Self.victimCountMax) where index != nil {
         let end = min(victims.count, first + Self.victimCountMax)
-        core.counters.culledBlocks.count(evict(Array(victims[first..<end])))
+        core.counters.culledBlocks.count(
+          evict(Array(victims[first..<end]), remembering: true))
       }
     }
   }
@@ -47,8 +48,9 @@ extension CommitWriter {
   ///
   /// At most ``victimCountMax``.
   ///
-  /// They leave the table first, then the index, and are free when that is durable.
-  func evict(_ victims: [UInt32]) -> Int {
+  /// They leave the table first, then the index, and are free when that is durable. With
+  /// `remembering`, a block that was used once is known when it comes again.
+  func evict(_ victims: [UInt32], remembering: Bool = false) -> Int {
     var taken: [UInt32] = []
     for slot in victims {
       if core.table.withdraw(slot) { taken.append(slot) } else { recency.rotate(slot) }
@@ -71,6 +73,10 @@ extension CommitWriter {
       return 0
     }
     for slot in taken {
+      if remembering, recency.segment(of: slot) == .probation {
+        let (handle, block) = core.table.key(of: slot)
+        ghosts.add(handle: handle, block: block)
+      }
       forget(slot)
       makeFree(slot)
     }

@@ -1,8 +1,8 @@
 /// Which blocks were used when: a segmented LRU over the links in the ``SlotTable``.
 ///
-/// A new block starts at the hot end of `probation`; its first use after that moves it to
-/// `protected`, which holds at most four fifths of the cache and returns its coldest to probation.
-/// So a scan of one-time blocks passes through probation without pushing out what is used again.
+/// A new block starts in `probation`; its first use after that moves it to `protected`, which holds
+/// all of the cache but a fiftieth and returns its coldest to probation. So a scan of one-time
+/// blocks passes through probation without pushing out what is used again.
 /// Blocks in `pinned` are kept from culling, whatever their use. All calls belong to the writer
 /// thread.
 struct RecencyList {
@@ -50,6 +50,18 @@ struct RecencyList {
   mutating func insert(_ slot: UInt32, in segment: Segment = .probation) {
     push(slot, onto: segment)
     if segment == .protected { demoteOverflow() }
+  }
+
+  /// Adds a slot that is not in the list as the coldest of all: the first to be culled.
+  mutating func insertColdest(_ slot: UInt32) {
+    let coldest = chains[Segment.probation.rawValue].coldest
+    guard coldest != Self.end else { return push(slot, onto: .probation) }
+    changeCount &+= 1
+    link(slot, behind: coldest, in: .probation)
+    table.setNext(Self.end, of: slot)
+    table.setNext(slot, of: coldest)
+    chains[Segment.probation.rawValue].coldest = slot
+    chains[Segment.probation.rawValue].count += 1
   }
 
   /// Makes a slot of the list the hottest of all; a pinned one stays pinned.
@@ -147,5 +159,5 @@ struct RecencyList {
     table.setPrevious(previous | UInt32(segment.rawValue) << Self.segmentShift, of: slot)
   }
 
-  private static func protectedCountMax(of slotCount: Int) -> Int { max(1, slotCount * 4 / 5) }
+  private static func protectedCountMax(of slotCount: Int) -> Int { max(1, slotCount * 49 / 50) }
 }

@@ -211,6 +211,7 @@ extension CommitWriter {
     free.resize(to: slotCount)
     recency.resize(to: slotCount)
     marks = SlotMarks(header.limits, slotCount: slotCount)
+    ghosts = GhostList(slotCount: slotCount)
     slotCeiling = UInt32(slotCount)
     guard firstNew < slotCount else { return }
     for slot in UInt32(firstNew)..<UInt32(slotCount)

@@ -39,6 +39,26 @@ import Testing
     #expect(kept.count >= 60)
   }
 
+  @Test func `part of a loop that does not fit stays, where an LRU would keep nothing`() throws {
+    let store = try fixture.open(slotCount: 256, blockByteCount: 16 << 10)
+    let object = try store.bind("a", blocks: 384)
+    var hitCount = 0
+    for _ in 0..<8 {
+      hitCount = 0
+      for block in 0..<384 as Range<UInt32> {
+        if object.contains(block: block) {
+          object.noteUse(block: block)
+          hitCount += 1
+        } else {
+          object.fill(block)
+          if block % 16 == 0 { try store.flush() }
+        }
+      }
+      try store.flush()
+    }
+    #expect(hitCount > 100)
+  }
+
   @Test func `the coldest go first`() throws {
     let store = try fixture.open(slotCount: 128, blockByteCount: 16 << 10)
     let object = try store.bind("image", blocks: 100)

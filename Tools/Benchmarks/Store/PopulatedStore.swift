@@ -63,11 +63,17 @@ struct PopulatedStore {
       }
     }
     try environment.write { transaction throws(LMDBError) in
+      let key = [UInt8]("counters".utf8)
+      // Never back: the superblock knows how far it has been.
+      var lastSequence = UInt64(usedCount)
+      if let known = try transaction.value(for: key.rawSpan, in: meta) {
+        lastSequence = max(lastSequence, known.load(fromByteOffset: 0, as: UInt64.self))
+      }
       var counters = ByteWriter(reservingCapacity: 16)
-      counters.append(UInt64(usedCount))
+      counters.append(lastSequence)
       counters.append(UInt64(1 << 20))  // above any object that has been bound here
       try transaction.put(
-        counters.bytes.rawSpan, for: [UInt8]("counters".utf8).rawSpan, in: meta)
+        counters.bytes.rawSpan, for: key.rawSpan, in: meta)
     }
     try Paths.removeFile("\(directory)/recency")
   }
