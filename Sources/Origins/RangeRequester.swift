@@ -139,7 +139,7 @@ final class RangeRequester: Sendable {
       response = try await connections.client.execute(
         request, deadline: .now() + .nanoseconds(left))
     } catch {
-      throw failure(for: error)
+      throw check.failure(for: error)
     }
     counters.countResponse()
     return (ResponseHead(response), response)
@@ -157,7 +157,7 @@ final class RangeRequester: Sendable {
       do {
         piece = try await pieces.next()
       } catch {
-        throw failure(for: error)
+        throw check.failure(for: error)
       }
       guard let piece else { return }
       counters.count(bytes: piece.readableBytes)
@@ -183,22 +183,10 @@ final class RangeRequester: Sendable {
       counters.count(bytes: piece.readableBytes)
     }
   }
-
-  private func failure(for error: any Error) -> AttemptFailure {
-    if error is CancellationError || error as? HTTPClientError == .cancelled || Task.isCancelled {
-      return .cancelled
-    }
-    if TransportFailure.isUntrusted(error) {
-      return check.verdict(
-        .unavailable,
-        "its TLS certificate is not trusted here; add its authority to those of this machine")
-    }
-    return .transient(reason: TransportFailure.reason(for: error))
-  }
 }
 
 extension ResponseHead {
-  fileprivate init(_ response: HTTPClientResponse) {
+  init(_ response: HTTPClientResponse) {
     self.init(status: Int(response.status.code))
     contentRange = response.headers.first(name: "Content-Range")
     contentLength = response.headers.first(name: "Content-Length")

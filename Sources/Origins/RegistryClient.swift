@@ -148,9 +148,7 @@ extension RegistryClient {
       guard await slots.acquire() else { throw .cancelled }
       defer { slots.release() }
       let response = try await send(request)
-      var head = ResponseHead(status: Int(response.status.code))
-      head.location = response.headers.first(name: "Location")
-      head.retryAfter = response.headers.first(name: "Retry-After")
+      let head = ResponseHead(response)
       if head.isRedirect {
         guard let next = head.location.flatMap({ place.following($0) }) else {
           throw check.verdict(.malformed, "a redirect leads nowhere that Cullet goes")
@@ -194,7 +192,7 @@ extension RegistryClient {
     do {
       return try await connections.client.execute(request, deadline: .distantFuture)
     } catch {
-      throw failure(for: error)
+      throw check.failure(for: error)
     }
   }
 
@@ -210,7 +208,7 @@ extension RegistryClient {
       do {
         piece = try await pieces.next()
       } catch {
-        throw failure(for: error)
+        throw check.failure(for: error)
       }
       guard let piece else { return }
       let dropped = min(skipped, UInt64(piece.readableBytes))
@@ -218,18 +216,6 @@ extension RegistryClient {
       guard dropped < UInt64(piece.readableBytes) else { continue }
       try body(Array(piece.readableBytesView.dropFirst(Int(dropped))))
     }
-  }
-
-  private func failure(for error: any Error) -> AttemptFailure {
-    if error is CancellationError || error as? HTTPClientError == .cancelled || Task.isCancelled {
-      return .cancelled
-    }
-    if TransportFailure.isUntrusted(error) {
-      return check.verdict(
-        .unavailable,
-        "its TLS certificate is not trusted here; add its authority to those of this machine")
-    }
-    return .transient(reason: TransportFailure.reason(for: error))
   }
 }
 
@@ -284,7 +270,7 @@ extension RegistryClient {
     do {
       body = try await response.body.collect(upTo: Int(Self.manifestByteCountMax))
     } catch {
-      throw failure(for: error)
+      throw check.failure(for: error)
     }
     let document = try? JSONDecoder().decode(Token.self, from: Data(body.readableBytesView))
     guard let token = document?.token ?? document?.accessToken,

@@ -3,6 +3,7 @@ internal import Linux
 internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
+internal import ReadPath
 
 /// Says in a few words why no complete answer came, from whatever the network stack threw.
 enum TransportFailure {
@@ -43,6 +44,21 @@ enum TransportFailure {
 
   private static func firstLine(_ text: String) -> String {
     String(text.prefix { !$0.isNewline }.prefix(160))
+  }
+}
+
+extension ResponseCheck {
+  /// What `error`, thrown by the network stack, means for the attempt.
+  func failure(for error: any Error) -> AttemptFailure {
+    if error is CancellationError || error as? HTTPClientError == .cancelled || Task.isCancelled {
+      return .cancelled
+    }
+    if TransportFailure.isUntrusted(error) {
+      return verdict(
+        .unavailable,
+        "its TLS certificate is not trusted here; add its authority to those of this machine")
+    }
+    return .transient(reason: TransportFailure.reason(for: error))
   }
 }
 
