@@ -30,6 +30,24 @@ package enum LZ4 {
     }
   }
 
+  /// Encodes all of `source` as one block into the start of `target`.
+  ///
+  /// Returns the block's length; nil when it does not fit. Allocates nothing.
+  package static func encode(_ source: RawSpan, into target: inout MutableRawSpan) -> Int? {
+    guard let inputCount = Int32(exactly: source.byteCount),
+      let capacity = Int32(exactly: target.byteCount)
+    else { return nil }
+    let encoded = unsafe source.withUnsafeBytes { input in
+      unsafe target.withUnsafeMutableBytes { output -> Int32 in
+        guard let from = input.baseAddress, let to = output.baseAddress else { return 0 }
+        return unsafe LZ4_compress_default(
+          from.assumingMemoryBound(to: CChar.self), to.assumingMemoryBound(to: CChar.self),
+          inputCount, capacity)
+      }
+    }
+    return encoded > 0 ? Int(encoded) : nil
+  }
+
   /// Encodes `source` as one block, or returns nil when it is 2 GB or more.
   package static func encode(_ source: RawSpan) -> [UInt8]? {
     guard let inputCount = Int32(exactly: source.byteCount) else { return nil }

@@ -23,6 +23,12 @@ package enum HeapMemory {
     unsafe madvise(start + skipped, whole, MADV_HUGEPAGE)
   }
 
+  /// Gives the memory of whole pages back to the system at once; they read as zeros afterwards.
+  @unsafe
+  package static func giveBack(_ start: UnsafeMutableRawPointer, byteCount: Int) {
+    unsafe madvise(start, byteCount, MADV_DONTNEED)
+  }
+
   /// Has the processor fetch what is at `address` for writing, while the program goes on.
   @unsafe
   package static func prefetch(_ address: UnsafeRawPointer) {

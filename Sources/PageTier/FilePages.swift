@@ -1,0 +1,125 @@
+internal import Bytes
+internal import Linux
+internal import Synchronization
+
+/// The pages of one file of one image: its own until it is known which verified file it is.
+///
+/// A read is served from the tier as far as it goes; the caller loads the rest from the image. Pages
+/// of a verified file that the image supplies are checked before others may see them: an image whose
+/// bytes are not those of the file that it claims is on its own from then on, and its pages are not
+/// kept. Thread-safe; a read of what is here takes no lock.
+@safe
+package final class FilePages: @unchecked Sendable {
+  package let byteCount: UInt64
+  let own: TierFile
+  private let volume: TierVolume
+  private let domain: SharingDomain
+  /// A retained ``SharedFile``, set once.
+  private let shared = unsafe Atomic<UnsafeRawPointer?>(nil)
+  private let isRefuted = Atomic(false)
+  /// Bytes that were put in; more than the file has when pages came back.
+  private let insertedByteCount = Atomic<UInt64>(0)
+  private let isIndexed = Atomic(false)
+  /// The identity under which the domain knows the file; guarded by the domain's lock.
+  nonisolated(unsafe) var claim: FileIdentity?
+
+  /// A file of `byteCount` bytes, at least 1; `claim` is what its image says it is.
+  init(byteCount: UInt64, claim: Digest?, volume: TierVolume, domain: SharingDomain) {
+    self.byteCount = byteCount
+    self.volume = volume
+    self.domain = domain
+    own = domain.tier.makeFile(byteCount: byteCount, volume: volume)
+    unsafe self.claim = claim.map { FileIdentity(fingerprint: $0, byteCount: byteCount) }
+  }
+
+  deinit {
+    domain.forget(self)
+    if verified?.file !== own { domain.tier.remove(own) }
+    if let pointer = unsafe shared.load(ordering: .relaxed) {
+      unsafe Unmanaged<SharedFile>.fromOpaque(pointer).release()
+    }
+  }
+
+  /// The verified file that this is taken for; nil while that is not known.
+  private var verified: SharedFile? {
+    guard let pointer = unsafe shared.load(ordering: .acquiring) else { return nil }
+    return unsafe Unmanaged<SharedFile>.fromOpaque(pointer).takeUnretainedValue()
+  }
+
+  /// Makes this one of the files that are `file`, unless it is one already.
+  ///
+  /// Its own pages go, unless they are those of `file`.
+  func attach(to file: SharedFile) {
+    let pointer = unsafe UnsafeRawPointer(Unmanaged.passRetained(file).toOpaque())
+    let (done, _) = unsafe shared.compareExchange(
+      expected: nil, desired: pointer, ordering: .acquiringAndReleasing)
+    if done {
+      if own !== file.file { domain.tier.remove(own) }
+    } else {
+      unsafe Unmanaged<SharedFile>.fromOpaque(pointer).release()
+    }
+  }
+
+  /// Reads `target.byteCount` bytes from `offset` on, all of which the file has.
+  ///
+  /// `load` reads from the image what the tier does not have: a part of the target, and the offset
+  /// at which it lies. For a file that was refuted that is all of it.
+  package func read<Failure: Error>(
+    at offset: UInt64, into target: inout MutableRawSpan,
+    load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard !isRefuted.load(ordering: .relaxed) else { return try load(&target, offset) }
+    let end = offset + UInt64(target.byteCount)
+    var position = offset
+    while position < end {
+      let shared = verified
+      let file = shared?.file ?? own
+      let filled = Int(position - offset)
+      do {
+        var rest = target[bytes: filled..<target.byteCount]
+        position += UInt64(domain.tier.read(file, at: position, into: &rest, by: volume))
+      }
+      guard position < end else { return }
+      let start = Int(position - offset)
+      let count = domain.tier.missingByteCount(in: file, from: position, to: end)
+      var part = target[bytes: start..<start + count]
+      try load(&part, position)
+      keep(part.bytes, at: position, of: shared)
+      position += UInt64(count)
+    }
+  }
+
+  /// Keeps what was loaded of the image, at `offset`; `shared` is what the file was taken for.
+  private func keep(_ bytes: RawSpan, at offset: UInt64, of shared: SharedFile?) {
+    if let shared {
+      guard areGenuine(bytes, at: offset, of: shared) else {
+        isRefuted.store(true, ordering: .relaxed)
+        return
+      }
+      domain.tier.insert(bytes, into: shared.file, at: offset, isVerified: true)
+      return
+    }
+    domain.tier.insert(bytes, into: own, at: offset)
+    let sum = insertedByteCount.add(
+      UInt64(bytes.byteCount), ordering: .relaxed
+    ).newValue
+    if sum >= byteCount, !isIndexed.exchange(true, ordering: .relaxed) { domain.complete(self) }
+  }
+
+  /// Whether all whole pages of `bytes` are those of `shared`.
+  private func areGenuine(_ bytes: RawSpan, at offset: UInt64, of shared: SharedFile) -> Bool {
+    let pageByteCount = UInt64(PageTier.pageByteCount)
+    let end = offset + UInt64(bytes.byteCount)
+    var index = (offset + pageByteCount - 1) / pageByteCount
+    while index * pageByteCount < end {
+      let start = index * pageByteCount
+      let length = min(pageByteCount, byteCount - start)
+      // Nothing is kept of a page that was not read to its end.
+      guard start + length <= end else { break }
+      let page = bytes.extracting(Int(start - offset)..<Int(start + length - offset))
+      guard shared.digests.matches(page, at: Int(index)) else { return false }
+      index += 1
+    }
+    return true
+  }
+}

@@ -1,0 +1,202 @@
+package import Bytes
+internal import Codecs
+internal import Linux
+
+/// Images that may share files, and which of their files are the same.
+///
+/// Fingerprints are claims. Two files that claim one are taken for the same only when the pages of
+/// one of them, all of which were here, proved to have it; from then on both are read from those
+/// pages, and a page that is loaded anew is checked. An image that lies sees what it claims, and
+/// nobody else sees what it holds.
+package final class SharingDomain: Sendable {
+  /// Files up to this are verified by the reader who would profit, longer ones by a thread: hashing
+  /// takes no longer than reading and decoding would.
+  private static let inlineByteCountMax: UInt64 = 1 << 20
+  /// Verified files that are remembered.
+  private static let sharedFileCountMax = 1 << 18
+  /// What is hashed at a time.
+  private static let chunkByteCount = 128 << 10
+
+  /// A file that may be going.
+  ///
+  /// A strong reference to one is never dropped with the lock held: it could be the last, and the
+  /// file would want the lock to be forgotten.
+  private struct WeakFile {
+    let identifier: ObjectIdentifier
+    weak var file: FilePages?
+
+    init(_ file: FilePages) {
+      identifier = ObjectIdentifier(file)
+      self.file = file
+    }
+  }
+
+  private struct Claimants {
+    var files: [WeakFile] = []
+    var shared: SharedFile?
+    var isBeingVerified = false
+  }
+
+  package let tier: PageTier
+  private let domain: TierDomain
+  private let claims = Lock<[FileIdentity: Claimants]>([:])
+  private let work: WorkQueue
+
+  /// A domain on `tier`, charged for at most `byteCountMax`; nil when there are thousands.
+  ///
+  /// Files of which `work` hears are hashed by its thread.
+  package init?(tier: PageTier, byteCountMax: Int? = nil, work: WorkQueue) {
+    guard let domain = tier.makeDomain(byteCountMax: byteCountMax) else { return nil }
+    self.tier = tier
+    self.domain = domain
+    self.work = work
+  }
+
+  /// A volume of the domain; nil when there are thousands.
+  package func makeVolume(byteCountMax: Int? = nil) -> TierVolume? {
+    tier.makeVolume(in: domain, byteCountMax: byteCountMax)
+  }
+
+  /// A file of an image, of `byteCount` bytes, at least 1, whose fingerprint is `claim` if the image
+  /// is to be believed.
+  package func makeFile(byteCount: UInt64, claim: Digest?, volume: TierVolume) -> FilePages {
+    let file = FilePages(byteCount: byteCount, claim: claim, volume: volume, domain: self)
+    if let claim { register(file, as: FileIdentity(fingerprint: claim, byteCount: byteCount)) }
+    return file
+  }
+
+  /// Bytes of pages that the domain is charged for.
+  package var chargedByteCount: Int { tier.chargedByteCount(of: domain) }
+
+  /// Verified files that more than one file of an image is.
+  package var sharedFileCount: Int {
+    claims.withLock { table in table.values.count { $0.shared != nil && $0.files.count > 1 } }
+  }
+
+  private func register(_ file: FilePages, as identity: FileIdentity) {
+    let (shared, others) = claims.withLock { table -> (SharedFile?, [FilePages]) in
+      let others = table[identity]?.files.compactMap(\.file) ?? []
+      table[identity, default: Claimants()].files.append(WeakFile(file))
+      return (table[identity]?.shared, others)
+    }
+    if let shared {
+      file.attach(to: shared)
+    } else if let candidate = others.first(where: { tier.isComplete($0.own) }) {
+      verify(candidate)
+    }
+  }
+
+  /// Hears that all of `file` was put in, at least once.
+  func complete(_ file: FilePages) {
+    let (claim, hasRival) = claims.withLock { table -> (FileIdentity?, Bool) in
+      let claim = unsafe file.claim
+      return (claim, claim.flatMap { table[$0]?.files.count } ?? 0 > 1)
+    }
+    if claim == nil {
+      work.add { self.index(file) }
+    } else if hasRival {
+      verify(file)
+    }
+  }
+
+  /// Forgets `file`, which is going; what was verified stays for the next image.
+  func forget(_ file: FilePages) {
+    // Dropped only after the lock is free, for its pages go with it.
+    let dropped = claims.withLock { table -> SharedFile? in
+      guard let claim = unsafe file.claim, var claimants = table[claim] else { return nil }
+      claimants.files.removeAll { $0.identifier == ObjectIdentifier(file) }
+      let isWanted =
+        !claimants.files.isEmpty
+        || claimants.shared != nil && table.count < Self.sharedFileCountMax
+      table[claim] = isWanted ? claimants : nil
+      return isWanted ? nil : claimants.shared
+    }
+    _ = dropped
+  }
+
+  /// Verifies `file`, now or soon, if nobody does.
+  private func verify(_ file: FilePages) {
+    guard file.byteCount > Self.inlineByteCountMax else { return verifyNow(file) }
+    work.add { self.verifyNow(file) }
+  }
+
+  private func verifyNow(_ file: FilePages) {
+    guard let identity = startVerifying(file) else { return }
+    guard let measured = measure(file), measured.identity == identity else {
+      tier.setSealed(file.own, false)
+      claims.withLock { $0[identity]?.isBeingVerified = false }
+      return
+    }
+    publish(file, as: identity, measured.digests)
+  }
+
+  private func startVerifying(_ file: FilePages) -> FileIdentity? {
+    claims.withLock { table -> FileIdentity? in
+      guard let claim = unsafe file.claim, let claimants = table[claim],
+        claimants.shared == nil, !claimants.isBeingVerified
+      else { return nil }
+      table[claim]?.isBeingVerified = true
+      return claim
+    }
+  }
+
+  /// Finds out what `file`, of which nothing is claimed, is.
+  private func index(_ file: FilePages) {
+    guard let measured = measure(file) else { return tier.setSealed(file.own, false) }
+    let identity = measured.identity
+    let shared = claims.withLock { table -> SharedFile? in
+      unsafe file.claim = identity
+      table[identity, default: Claimants()].files.append(WeakFile(file))
+      return table[identity]?.shared
+    }
+    if let shared {
+      file.attach(to: shared)
+    } else {
+      publish(file, as: identity, measured.digests)
+    }
+  }
+
+  /// What the pages of `file` add up to; nil unless all are here.
+  ///
+  /// Seals the file: what the image supplies after it was looked at does not count.
+  private func measure(_ file: FilePages) -> (identity: FileIdentity, digests: PageDigests)? {
+    tier.setSealed(file.own, true)
+    guard tier.isComplete(file.own) else { return nil }
+    var hash = SHA256()
+    var digests = PageDigests(pageCount: Int(file.own.map.pageCount))
+    var buffer = [UInt8](repeating: 0, count: Self.chunkByteCount)
+    var offset: UInt64 = 0
+    while offset < file.byteCount {
+      let length = Int(min(UInt64(Self.chunkByteCount), file.byteCount - offset))
+      do {
+        var span = buffer.mutableRawSpan
+        var part = span[bytes: 0..<length]
+        guard tier.peek(file.own, at: offset, into: &part) == length else { return nil }
+      }
+      let bytes = buffer.rawSpan.extracting(0..<length)
+      hash.update(bytes)
+      for start in stride(from: 0, to: length, by: PageTier.pageByteCount) {
+        let end = min(start + PageTier.pageByteCount, length)
+        digests.append(bytes.extracting(start..<end))
+      }
+      offset += UInt64(length)
+    }
+    let identity = FileIdentity(fingerprint: hash.finish(), byteCount: file.byteCount)
+    return (identity, digests)
+  }
+
+  /// Makes the pages of `file` those of all files that claim `identity`.
+  private func publish(_ file: FilePages, as identity: FileIdentity, _ digests: PageDigests) {
+    let made = SharedFile(
+      identity: identity, file: file.own, digests: digests, tier: tier)
+    let (shared, files) = claims.withLock { table -> (SharedFile, [FilePages]) in
+      var claimants = table[identity] ?? Claimants()
+      let shared = claimants.shared ?? made
+      claimants.shared = shared
+      claimants.isBeingVerified = false
+      table[identity] = claimants
+      return (shared, claimants.files.compactMap(\.file))
+    }
+    for claimant in files { claimant.attach(to: shared) }
+  }
+}

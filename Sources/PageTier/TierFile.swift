@@ -1,0 +1,58 @@
+/// One file's pages in the tier, be it of one image or shared by several.
+///
+/// Made by ``PageTier/makeFile(byteCount:volume:)``. Thread-safe: readers walk its map without a
+/// lock.
+package final class TierFile: Sendable {
+  package let byteCount: UInt64
+  package let volume: TierVolume
+  let map: FileMap
+  /// Set under the tier's lock when the file is taken out: nothing is kept for it afterwards.
+  nonisolated(unsafe) var isRemoved = false
+  /// Set under the tier's lock while only pages that were verified may be kept.
+  nonisolated(unsafe) var isSealed = false
+
+  init(byteCount: UInt64, volume: TierVolume) {
+    self.byteCount = byteCount
+    self.volume = volume
+    map = FileMap(
+      pageCount: (byteCount + UInt64(PageContent.pageByteCount) - 1)
+        / UInt64(PageContent.pageByteCount))
+  }
+}
+
+/// Whose pages they are: what is charged for them, and within which domain they may be shared.
+///
+/// One open image, for instance. Its number is free again when the last file and page of it is gone.
+package final class TierVolume: Sendable {
+  let number: UInt16
+  package let domain: TierDomain
+  private let core: TierCore
+
+  init(number: UInt16, domain: TierDomain, core: TierCore) {
+    self.number = number
+    self.domain = domain
+    self.core = core
+  }
+
+  deinit {
+    core.withLock { core.volumes.release(number) }
+  }
+}
+
+/// Images whose pages may be the same memory.
+///
+/// Who can read through one image how fast a page comes can tell whether another image of the domain
+/// has the same page; nothing crosses domains.
+package final class TierDomain: Sendable {
+  let number: UInt16
+  private let core: TierCore
+
+  init(number: UInt16, core: TierCore) {
+    self.number = number
+    self.core = core
+  }
+
+  deinit {
+    core.withLock { core.domains.release(number) }
+  }
+}

@@ -1,0 +1,66 @@
+package import Linux
+
+/// Work that may wait, done by one thread in its order, at the lowest priority.
+///
+/// Bounded: what is added while too much waits is left undone.
+package final class WorkQueue: Sendable {
+  /// Files that wait to be hashed.
+  private static let lengthMax = 4096
+
+  private struct State {
+    var work: [@Sendable () -> Void] = []
+    var isStopped = false
+    var isBusy = false
+  }
+
+  private let state = Lock(State())
+  private let thread = Lock<Thread?>(nil)
+
+  /// Starts the thread, called `name`.
+  package init(name: String) throws(SystemError) {
+    let state = state
+    let started = try Thread(name: name) {
+      Thread.yieldToOthers()
+      while let work = Self.next(state) { work() }
+    }
+    thread.withLock { $0 = started }
+  }
+
+  deinit {
+    stop()
+  }
+
+  /// Ends the thread, after the work that it is at.
+  package func stop() {
+    state.withLock {
+      $0.isStopped = true
+      $0.work = []
+    }
+    state.signalAll()
+    thread.withLock { $0.take() }?.join()
+  }
+
+  /// Adds `work`, unless too much waits.
+  package func add(_ work: @escaping @Sendable () -> Void) {
+    state.withLock {
+      if !$0.isStopped, $0.work.count < Self.lengthMax { $0.work.append(work) }
+    }
+    state.signalAll()
+  }
+
+  /// Returns when all that was added is done.
+  package func drain() {
+    _ = state.wait { $0.isStopped || ($0.work.isEmpty && !$0.isBusy) ? true : nil }
+  }
+
+  private static func next(_ state: Lock<State>) -> (@Sendable () -> Void)? {
+    state.withLock { $0.isBusy = false }
+    state.signalAll()
+    return state.wait { state -> (@Sendable () -> Void)?? in
+      if state.isStopped { return .some(nil) }
+      guard !state.work.isEmpty else { return nil }
+      state.isBusy = true
+      return state.work.removeFirst()
+    } ?? nil
+  }
+}

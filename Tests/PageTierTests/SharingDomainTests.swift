@@ -1,0 +1,160 @@
+import Bytes
+import Codecs
+import Linux
+import PageTier
+import TestSupport
+import Testing
+
+@Suite struct SharingDomainTests {
+  /// Images of one domain, and what they hold.
+  struct Fixture {
+    let tier: PageTier
+    let work: WorkQueue
+    let domain: SharingDomain
+
+    init(sharesContent: Bool = false) throws {
+      var options = TierOptions(byteCountMax: 32 << 20)
+      options.sharesContent = sharesContent
+      tier = try #require(PageTier(options))
+      work = try WorkQueue(name: "test-indexer")
+      domain = try #require(SharingDomain(tier: tier, work: work))
+    }
+
+    func volume() throws -> TierVolume { try #require(domain.makeVolume()) }
+
+    func file(_ bytes: [UInt8], claim: Digest?, _ volume: TierVolume) -> FilePages {
+      domain.makeFile(byteCount: UInt64(bytes.count), claim: claim, volume: volume)
+    }
+  }
+
+  /// Reads all of `file`, loading from `bytes`; returns what was read, and how much was loaded.
+  static func read(_ file: FilePages, from bytes: [UInt8]) -> (bytes: [UInt8], loaded: Int) {
+    var target = [UInt8](repeating: 0, count: bytes.count)
+    var loaded = 0
+    var span = target.mutableRawSpan
+    file.read(at: 0, into: &span) { part, offset in
+      let range = Int(offset)..<Int(offset) + part.byteCount
+      part.copy(bytes.rawSpan.extracting(range))
+      loaded += part.byteCount
+    }
+    return (target, loaded)
+  }
+
+  static func content(_ byteCount: Int, seed: UInt64 = 1) -> [UInt8] {
+    var generator = SeededGenerator(seed: seed)
+    return generator.bytes(count: byteCount)
+  }
+
+  @Test(arguments: [1, 4096, 100_001, 3_000_000])
+  func `a file that another image read is served without loading`(byteCount: Int) throws {
+    let fixture = try Fixture()
+    let bytes = Self.content(byteCount)
+    let claim = SHA256.digest(of: bytes.rawSpan)
+    let first = fixture.file(bytes, claim: claim, try fixture.volume())
+    #expect(Self.read(first, from: bytes).loaded == byteCount)
+    let second = fixture.file(bytes, claim: claim, try fixture.volume())
+    fixture.work.drain()
+    let result = Self.read(second, from: bytes)
+    #expect(result.loaded == 0)
+    #expect(difference(result.bytes, bytes) == nil)
+    #expect(fixture.tier.statistics.pageCount == (byteCount + 4095) / 4096)
+    #expect(fixture.tier.statistics.sharedHits > 0)
+    withExtendedLifetime(first) {}
+  }
+
+  @Test func `files without a fingerprint are recognised once they were read`() throws {
+    let fixture = try Fixture()
+    let bytes = Self.content(50_000)
+    let first = fixture.file(bytes, claim: nil, try fixture.volume())
+    let second = fixture.file(bytes, claim: nil, try fixture.volume())
+    _ = Self.read(first, from: bytes)
+    _ = Self.read(second, from: bytes)
+    fixture.work.drain()
+    #expect(fixture.tier.statistics.pageCount == 13)
+    #expect(Self.read(second, from: bytes).loaded == 0)
+    withExtendedLifetime(first) {}
+  }
+
+  @Test func `a forged image that lies about libc reaches nobody but itself`() throws {
+    let fixture = try Fixture()
+    let genuine = Self.content(200_000)
+    let forged = Self.content(200_000, seed: 2)
+    let claim = SHA256.digest(of: genuine.rawSpan)
+    // The forger is first, so that its pages are the ones that could be shared.
+    let forger = fixture.file(forged, claim: claim, try fixture.volume())
+    #expect(difference(Self.read(forger, from: forged).bytes, forged) == nil)
+    let honest = fixture.file(genuine, claim: claim, try fixture.volume())
+    let result = Self.read(honest, from: genuine)
+    #expect(difference(result.bytes, genuine) == nil)
+    #expect(result.loaded == genuine.count)
+    // And the third reads what the second proved.
+    let third = fixture.file(genuine, claim: claim, try fixture.volume())
+    fixture.work.drain()
+    let shared = Self.read(third, from: genuine)
+    #expect(difference(shared.bytes, genuine) == nil)
+    withExtendedLifetime((forger, honest)) {}
+  }
+
+  @Test func `pages that an image supplies after its file was verified are checked`() throws {
+    let fixture = try Fixture()
+    let genuine = Self.content(200_000)
+    let claim = SHA256.digest(of: genuine.rawSpan)
+    let forger = fixture.file(genuine, claim: claim, try fixture.volume())
+    _ = Self.read(forger, from: genuine)
+    let honest = fixture.file(genuine, claim: claim, try fixture.volume())
+    #expect(Self.read(honest, from: genuine).loaded == 0)
+    // All pages go; then the first image's origin supplies something else.
+    fixture.tier.setBudget(byteCount: 0)
+    let filling = Self.content(4 << 20, seed: 3)
+    let filler = fixture.file(filling, claim: nil, try fixture.volume())
+    for _ in 0..<8 { _ = Self.read(filler, from: filling) }
+    let forged = Self.content(200_000, seed: 2)
+    _ = Self.read(forger, from: forged)
+    let result = Self.read(honest, from: genuine)
+    #expect(difference(result.bytes, genuine) == nil)
+    #expect(difference(Self.read(forger, from: forged).bytes, forged) == nil)
+    #expect(difference(Self.read(honest, from: genuine).bytes, genuine) == nil)
+  }
+
+  @Test func `images of different domains share nothing`() throws {
+    let fixture = try Fixture(sharesContent: true)
+    let other = try #require(SharingDomain(tier: fixture.tier, work: fixture.work))
+    let bytes = Self.content(40_960)
+    let claim = SHA256.digest(of: bytes.rawSpan)
+    let first = fixture.file(bytes, claim: claim, try fixture.volume())
+    let second = other.makeFile(
+      byteCount: UInt64(bytes.count), claim: claim, volume: try #require(other.makeVolume()))
+    #expect(Self.read(first, from: bytes).loaded == bytes.count)
+    #expect(Self.read(second, from: bytes).loaded == bytes.count)
+    #expect(fixture.tier.statistics.pageCount == 20)
+    #expect(fixture.tier.statistics.sharedHits == 0)
+  }
+
+  @Test func `equal pages of different files are kept once, and zeros not at all`() throws {
+    let fixture = try Fixture(sharesContent: true)
+    let common = Self.content(40_960)
+    let first = common + [UInt8](repeating: 0, count: 8192)
+    let second = [UInt8](repeating: 7, count: 4096) + common
+    let files = [
+      fixture.file(first, claim: nil, try fixture.volume()),
+      fixture.file(second, claim: nil, try fixture.volume()),
+    ]
+    #expect(difference(Self.read(files[0], from: first).bytes, first) == nil)
+    #expect(difference(Self.read(files[1], from: second).bytes, second) == nil)
+    let statistics = fixture.tier.statistics
+    #expect(statistics.pageCount == 11 && statistics.zeroPageCount == 2)
+    #expect(statistics.logicalByteCount == 23 * 4096)
+    #expect(difference(Self.read(files[1], from: second).bytes, second) == nil)
+  }
+
+  @Test func `what an image held is charged to it, and limited`() throws {
+    let fixture = try Fixture()
+    let volume = try #require(fixture.domain.makeVolume(byteCountMax: 40_960))
+    let bytes = Self.content(100_000)
+    let file = fixture.file(bytes, claim: nil, volume)
+    #expect(difference(Self.read(file, from: bytes).bytes, bytes) == nil)
+    #expect(difference(Self.read(file, from: bytes).bytes, bytes) == nil)
+    #expect(fixture.tier.chargedByteCount(of: volume) <= 40_960)
+    #expect(fixture.tier.chargedByteCount(of: volume) > 0)
+  }
+}
