@@ -1,5 +1,5 @@
-internal import Bytes
-internal import EROFS
+package import Bytes
+package import EROFS
 package import EROFSReader
 
 /// What an image is made of: its superblock in words, and its files by type and layout.
@@ -28,7 +28,11 @@ package struct ImageSummary: Encodable, Sendable {
   package var fingerprints: Usage
 
   /// Summarises `image` by looking at every inode, in O(entries).
-  package init(of image: Image) throws(ReadError) {
+  ///
+  /// Gives each regular file to `body` once, with its fingerprint when it has one.
+  package init(
+    of image: Image, eachFile body: (Inode, Digest?) -> Void = { _, _ in }
+  ) throws(ReadError) {
     let superblock = image.superblock
     byteCount = image.primaryByteCount
     blockSize = superblock.blockByteCount
@@ -50,8 +54,10 @@ package struct ImageSummary: Encodable, Sendable {
       if inode.fileType.hasContent {
         layouts[inode.dataLayout.name, default: Usage()].add(inode)
       }
-      if inode.fileType == .regular, try image.fingerprint(of: inode) != nil {
-        fingerprints.add(inode)
+      if inode.fileType == .regular {
+        let fingerprint = try image.fingerprint(of: inode)
+        if fingerprint != nil { fingerprints.add(inode) }
+        body(inode, fingerprint)
       }
     }
     (self.types, self.layouts, self.fingerprints) = (types, layouts, fingerprints)

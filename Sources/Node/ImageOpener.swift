@@ -1,3 +1,4 @@
+internal import EROFS
 package import EROFSReader
 internal import Linux
 internal import Origins
@@ -17,6 +18,21 @@ package enum ImageOpener {
     } catch {
       throw Failure(error, source: name(of: source))
     }
+  }
+
+  /// The image `source`, with as many of the first `devices` as its device table has; takes them
+  /// off.
+  ///
+  /// With no devices left the image is opened without.
+  package static func open(
+    _ source: String, takingFrom devices: inout ArraySlice<String>,
+    remote: (String) throws(Failure) -> any BlockSource
+  ) throws(Failure) -> Image {
+    let image = try open(source, devices: [], remote: remote)
+    let own = devices.prefix(image.superblock.extraDeviceCount)
+    guard !own.isEmpty else { return image }
+    devices = devices.dropFirst(own.count)
+    return try open(source, devices: Array(own), remote: remote)
   }
 
   /// The bytes of `source` and its `devices`, for an image that may turn out to be none.

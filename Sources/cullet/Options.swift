@@ -59,6 +59,41 @@ struct ImageOptions: ParsableArguments {
   }
 }
 
+/// Which images a command reads, one after the other.
+struct ImageSetOptions: ParsableArguments {
+  @Argument(help: "The images: paths, file:///path or http(s)://…")
+  var sources: [String]
+
+  @Option(
+    name: .customLong("device"),
+    help: "Extra device, in order of the images, and of the device table of each.")
+  var devices: [String] = []
+
+  @OptionGroup var cache: CacheOptions
+
+  /// Runs `body` with the name of each image and the image open; remote parts come through the
+  /// cache.
+  func forEachImage(_ body: (String, Image) throws -> Void) throws {
+    let access = cache.access
+    defer { access.close() }
+    func remote(_ source: String) throws(Failure) -> any BlockSource { try access.open(source) }
+    var untaken = devices[...]
+    for (position, source) in sources.enumerated() {
+      // What is too much or too little shows with the last one.
+      let image =
+        position == sources.count - 1
+        ? try ImageOpener.open(source, devices: Array(untaken), remote: remote)
+        : try ImageOpener.open(source, takingFrom: &untaken, remote: remote)
+      let name = ImageOpener.name(of: source)
+      do {
+        try body(name, image)
+      } catch let error as ReadError {
+        throw Failure(error, source: name)
+      }
+    }
+  }
+}
+
 extension CacheOptions {
   /// The way to the cache; what opening it has to say goes to stderr.
   var access: CacheAccess {

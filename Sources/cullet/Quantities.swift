@@ -52,6 +52,19 @@ func sizeText(_ byteCount: UInt64) -> String {
     ? "\(whole).\(rest * 10 / 1024) \(names[unit])" : "\(whole) \(names[unit])"
 }
 
+/// `byteCount` in MiB with one decimal, for columns.
+func mebibyteText(_ byteCount: UInt64) -> String {
+  let (whole, rest) = byteCount.quotientAndRemainder(dividingBy: 1 << 20)
+  let tenths = (rest * 10 + 1 << 19) >> 20
+  return tenths == 10 ? "\(whole + 1).0 MiB" : "\(whole).\(tenths) MiB"
+}
+
+/// `share`, from 0 to 1, in percent with one decimal.
+func percentText(_ share: Double) -> String {
+  let tenths = Int((share * 1000).rounded())
+  return "\(tenths / 10).\(tenths % 10) %"
+}
+
 /// `count` and `noun`, with an s unless there is one.
 func counted(_ count: Int, _ noun: String) -> String {
   "\(count) \(noun)\(count == 1 ? "" : "s")"
