@@ -95,7 +95,7 @@ let package = Package(
     // 4: images as mounts, and as files and manifests.
     module(
       "ImageMount", "Bytes", "EROFS", "EROFSReader", "FUSEProtocol", "FUSEServer", "Linux",
-      "ReadPath"),
+      "PageTier", "ReadPath"),
     module("ImageCheck", "Bytes", "Codecs", "EROFS", "EROFSReader"),
     module("ImageExport", "Bytes", "EROFS", "EROFSReader", "Codecs", "Linux"),
     module(
@@ -104,7 +104,7 @@ let package = Package(
     // 5: the owner of a cache.
     module(
       "Node", "BlockStore", "Bytes", "EROFS", "EROFSReader", "FUSEServer", "ImageMount", "Linux",
-      "Origins", "ReadPath"),
+      "Origins", "PageTier", "ReadPath"),
 
     // 6: the command.
     .executableTarget(

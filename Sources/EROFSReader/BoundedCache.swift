@@ -4,23 +4,23 @@ internal import Linux
 ///
 /// Keys are spread over shards with a lock each, so threads seldom meet. A value that costs more
 /// than a shard may hold displaces everything else in it: the next reader may want it again.
-final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private let shards: [Lock<Shard>]
 
   /// A cache for values that cost `costLimit` in all; `shardCount` is a power of two.
-  init(costLimit: Int, shardCount: Int) {
+  package init(costLimit: Int, shardCount: Int) {
     precondition(shardCount > 0 && shardCount & (shardCount - 1) == 0, "shards by powers of two")
     shards = (0..<shardCount).map { _ in Lock(Shard(costLimit: costLimit / shardCount)) }
   }
 
   /// The value kept for `key`, which counts as a use of it.
-  func value(for key: Key) -> Value? {
+  package func value(for key: Key) -> Value? {
     let hash = key.hashValue
     return shard(of: hash).withLock { $0.use(key, hash) }
   }
 
   /// Keeps `value` for `key` in place of any other, and forgets others to make room.
-  func insert(_ value: Value, for key: Key, cost: Int) {
+  package func insert(_ value: Value, for key: Key, cost: Int) {
     let hash = key.hashValue
     // The displaced values are freed by the caller, not while the lock is held.
     let displaced = shard(of: hash).withLock { $0.insert(value, for: key, hash, cost: cost) }

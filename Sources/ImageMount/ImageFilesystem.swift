@@ -10,12 +10,19 @@ package import Linux
 /// Stateless but for the image's own bounded caches: nodes are nids. Thread-safe.
 package final class ImageFilesystem: Filesystem {
   private let image: Image
+  /// Nil when contents are read from the image each time.
+  private let paged: PagedImage?
   private let numbering: NodeNumbering
   private let onError: @Sendable (ReadError) -> Void
 
-  /// Serves `image`; `onError` hears of every read that fails, from the serving threads.
-  package init(image: Image, onError: @escaping @Sendable (ReadError) -> Void) {
+  /// Serves `image`, the contents of its files through `paged` if that is given.
+  ///
+  /// `onError` hears of every read that fails, from the serving threads.
+  package init(
+    image: Image, paged: PagedImage? = nil, onError: @escaping @Sendable (ReadError) -> Void
+  ) {
     self.image = image
+    self.paged = paged
     self.onError = onError
     numbering = NodeNumbering(rootNID: image.superblock.rootNID)
   }
@@ -41,7 +48,9 @@ package final class ImageFilesystem: Filesystem {
     _ node: NodeID, at offset: UInt64, into target: inout MutableRawSpan
   ) throws(Errno) -> Int {
     do throws(ReadError) {
-      return try image.read(try image.inode(numbering.nid(of: node)), at: offset, into: &target)
+      let inode = try image.inode(numbering.nid(of: node))
+      guard let paged else { return try image.read(inode, at: offset, into: &target) }
+      return try paged.read(inode, at: offset, into: &target)
     } catch {
       onError(error)
       throw Errno(error)

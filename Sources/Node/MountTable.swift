@@ -33,9 +33,11 @@ final class MountTable: Sendable {
   }
 
   private let state = Lock(State())
+  private let pages: PageMemory
   private let log: @Sendable (String) -> Void
 
-  init(log: @escaping @Sendable (String) -> Void) {
+  init(pages: PageMemory, log: @escaping @Sendable (String) -> Void) {
+    self.pages = pages
     self.log = log
   }
 
@@ -58,7 +60,8 @@ final class MountTable: Sendable {
 
   private func attach(_ image: Image, _ request: MountRequest) throws(Failure) {
     let (source, directory, log) = (request.sourceName, request.directory, log)
-    let filesystem = ImageFilesystem(image: image) { error in
+    let paged = pages.paged(image, inDomain: request.domain ?? "")
+    let filesystem = ImageFilesystem(image: image, paged: paged) { error in
       log(Failure(error, source: source).message)
     }
     let session: Session

@@ -2,12 +2,15 @@ internal import BlockStore
 internal import Bytes
 internal import Linux
 internal import Origins
+internal import PageTier
 internal import ReadPath
 
 // What `cullet cache` asks for.
 extension Node {
   package func status() throws(Failure) -> CacheStatusReport {
-    let (status, memory) = (store.status(), tiers.memory.statistics)
+    let (status, memory, blocks) = (
+      store.status(), pages.tier.statistics, tiers.memory.statistics
+    )
     var origin = CacheStatusReport.Origin()
     for statistics in originStatistics { origin.add(statistics) }
     return CacheStatusReport(
@@ -33,7 +36,13 @@ extension Node {
       origin: origin,
       memory: .init(
         budgetBytes: memory.budgetByteCount, residentBytes: memory.residentByteCount,
-        hits: memory.hits, misses: memory.misses))
+        logicalBytes: memory.logicalByteCount, pages: memory.pageCount,
+        sharedHits: memory.sharedHits, zeroPages: memory.zeroPageCount,
+        compressedBytes: memory.compressedByteCount, compressedPages: memory.compressedPageCount,
+        hits: memory.hits, compressedHits: memory.compressedHits, misses: memory.misses,
+        blocks: .init(
+          budgetBytes: blocks.budgetByteCount, residentBytes: blocks.residentByteCount,
+          hits: blocks.hits, misses: blocks.misses)))
   }
 
   package func objects() throws(Failure) -> [ObjectReport] {

@@ -20,8 +20,8 @@ package final class Node: Sendable {
     var objects: [String: WeakObject] = [:]
   }
 
-  /// The RAM tier's budget: enough for the working set of a mount's readers, small on any host.
-  private static let memoryByteBudget = 64 << 20
+  /// Blocks in RAM on their way to the pages: enough for what the readers of a mount are at.
+  private static let blockMemoryByteCount = 32 << 20
   /// Reads the default cache back in an hour and a half, and is hardly felt on any disk.
   private static let defaultScrubByteRate: UInt64 = 4 << 20
 
@@ -29,6 +29,7 @@ package final class Node: Sendable {
   private let role: Role
   let store: CacheStore
   let tiers: Tiers
+  let pages: PageMemory
   private let mountTable: MountTable
   private let since = WallClock.now
   private let state = Lock(State())
@@ -54,8 +55,9 @@ package final class Node: Sendable {
     }
     do throws(SystemError) {
       tiers = Tiers(
-        memory: BlockMemory(budgetByteCount: Self.memoryByteBudget), store: store,
+        memory: BlockMemory(budgetByteCount: Self.blockMemoryByteCount), store: store,
         queue: try FetchQueue())
+      pages = try PageMemory()
     } catch {
       throw Failure(error)
     }
@@ -63,7 +65,7 @@ package final class Node: Sendable {
     for note in store.openReport.notes { log("\(directory.path): \(note)") }
     // An owner for one command has better things to read.
     if role == .resident { store.setScrubRate(Self.defaultScrubByteRate) }
-    mountTable = MountTable(log: { log($0) })
+    mountTable = MountTable(pages: pages, log: { log($0) })
     let server = try ControlServer(path: directory.socketPath, service: self)
     try server.start()
     self.server.withLock { $0 = server }
@@ -78,6 +80,7 @@ package final class Node: Sendable {
     }
     server?.drain()
     _ = try? Paths.removeFile(directory.socketPath)
+    pages.close()
     tiers.queue.close()
     store.close()
   }
@@ -166,6 +169,7 @@ extension Node: CacheService {
       }
     }
     if let byteRate = request.scrubByteRate { store.setScrubRate(byteRate) }
+    if let byteCount = request.memoryByteCount { pages.setBudget(byteCount) }
   }
 
   package func unmount(_ directory: String, lazily: Bool) throws(Failure) -> Bool {

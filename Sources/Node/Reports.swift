@@ -62,9 +62,22 @@ package struct CacheStatusReport: Codable, Equatable, Sendable {
     }
   }
 
+  /// Pages of files, and below them blocks of images, as they are on disk.
   package struct Memory: Codable, Equatable, Sendable {
+    package struct Blocks: Codable, Equatable, Sendable {
+      package var budgetBytes, residentBytes: Int
+      package var hits, misses: UInt64
+    }
+
     package var budgetBytes, residentBytes: Int
-    package var hits, misses: UInt64
+    /// What the pages would take if no two files shared one.
+    package var logicalBytes: Int
+    package var pages: Int
+    /// Hits of pages that another image had brought in.
+    package var sharedHits: UInt64
+    package var zeroPages, compressedBytes, compressedPages: Int
+    package var hits, compressedHits, misses: UInt64
+    package var blocks: Blocks
   }
 
   package var directory: String
@@ -197,17 +210,24 @@ package struct MountRequest: Codable, Equatable, Sendable {
   package var directory: String
   /// How fast the owner is to read the cache back, bytes a second; nil leaves it as it is.
   package var scrubByteRate: UInt64?
+  /// What pages may take in the owner's memory; nil leaves it as it is.
+  package var memoryByteCount: UInt64?
+  /// Whose pages may be shared with; nil is the owner's own domain.
+  package var domain: String?
 
   /// The source as people are shown it, without credentials.
   package var sourceName: String { ImageOpener.name(of: source) }
 
   package init(
-    source: String, devices: [String], directory: String, scrubByteRate: UInt64? = nil
+    source: String, devices: [String], directory: String, scrubByteRate: UInt64? = nil,
+    memoryByteCount: UInt64? = nil, domain: String? = nil
   ) {
     self.source = source
     self.devices = devices
     self.directory = directory
     self.scrubByteRate = scrubByteRate
+    self.memoryByteCount = memoryByteCount
+    self.domain = domain
   }
 }
 

@@ -68,7 +68,8 @@ enum PageContent {
   @inline(__always)
   @unsafe
   private static func word(_ page: UnsafeRawPointer, _ line: Int) -> UInt64 {
-    unsafe page.loadUnaligned(fromByteOffset: line * lineByteCount + (line & 7) * 8, as: UInt64.self)
+    let offset = line * lineByteCount + (line & 7) * 8
+    return unsafe page.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
   }
 
   @inline(__always)

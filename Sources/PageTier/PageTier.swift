@@ -52,7 +52,9 @@ package final class PageTier: Sendable {
     TierFile(byteCount: byteCount, volume: volume)
   }
 
-  /// Forgets `file`: nothing of it is found or kept afterwards. O(its pages that were here).
+  /// Forgets `file`: nothing of it is found or kept afterwards.
+  ///
+  /// O(pages that were here).
   package func remove(_ file: TierFile) {
     core.withLock { core.remove(file) }
   }
@@ -127,8 +129,10 @@ package final class PageTier: Sendable {
     }
   }
 
-  /// The most memory for pages from now on; gives back what is more than that, compressed pages
-  /// first, before it returns. Allocates nothing.
+  /// The most memory for pages from now on.
+  ///
+  /// Gives back what is more than that, compressed pages first, before it returns. Allocates
+  /// nothing.
   package func setBudget(byteCount: Int) {
     let arenaCount = max(1, byteCount / Arenas.byteCount)
     _ = core.withLock { core.shrink(to: min(arenaCount, core.arenas.count)) }

@@ -11,7 +11,9 @@ extension TierCore {
   /// The part of the hot pages that is on probation, at most, once there are others.
   private static var probationShare: Int { 8 }
 
-  /// Frees a few frames; false if none could be. Lock held, but not while pages are compressed.
+  /// Frees a few frames; false if none could be.
+  ///
+  /// Lock held, but not while pages are compressed.
   func evictSome() -> Bool {
     growLog()
     let batch = arenas.logArenaCount > 0 ? takeBatch() : nil

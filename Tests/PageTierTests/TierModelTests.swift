@@ -51,8 +51,8 @@ import Testing
         let end = min(fixture.byteCount, start + Int.random(in: 1...40_000, using: &generator))
         let volume = volumes[Int.random(in: 0..<volumes.count, using: &generator)]
         let bytes = tier.readThrough(file, start..<end, of: fixture, by: volume)
-        if let where_ = difference(bytes, fixture.bytes(start..<end)) {
-          fault = "file \(number) version \(fixture.version), \(start)..<\(end): \(where_)"
+        if let place = difference(bytes, fixture.bytes(start..<end)) {
+          fault = "file \(number) version \(fixture.version), \(start)..<\(end): \(place)"
         }
       }
     }

@@ -25,13 +25,24 @@ struct MountImage: ParsableCommand {
       "Bytes a second at which the owner of the cache reads it back, with K, M or G; 0 for not at all (default: 4M, or as it is)."
   )
   var scrubRate: ByteSize?
+  @Option(
+    help:
+      "Memory for pages of files in the owner of the cache, with K, M or G, half of the machine's at most (default: a sixteenth, or as it is)."
+  )
+  var memory: ByteSize?
+  @Option(
+    help:
+      "Share memory only with mounts of the same domain (default: all that name none). Where it matters that nobody learns from how fast a page comes what others read."
+  )
+  var domain: String?
   @Flag(help: "Stay in the foreground until unmounted or interrupted.") var foreground = false
 
   func run() throws {
     let request = MountRequest(
       source: try ImageOpener.absolute(image.source),
       devices: try image.devices.map { try ImageOpener.absolute($0) },
-      directory: try mountPoint(), scrubByteRate: scrubRate?.byteCount)
+      directory: try mountPoint(), scrubByteRate: scrubRate?.byteCount,
+      memoryByteCount: memory?.byteCount, domain: domain)
     let launcher = MountLauncher(cache: image.cache.directory, request: request)
     if foreground {
       try MountServing(cache: image.cache.directory, request: request, isForeground: true).run()

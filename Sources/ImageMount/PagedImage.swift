@@ -1,0 +1,60 @@
+internal import Bytes
+package import EROFS
+package import EROFSReader
+internal import Linux
+package import PageTier
+
+/// An image whose file contents are kept in a page tier, where other images of its domain share
+/// them.
+///
+/// Thread-safe. Forgets which files it saw beyond ``fileCountMax``, and their pages with them.
+package final class PagedImage: Sendable {
+  /// Files whose pages are kept: some hundred bytes each.
+  private static let fileCountMax = 1 << 17
+
+  let image: Image
+  private let domain: SharingDomain
+  private let volume: TierVolume
+  private let files = BoundedCache<UInt64, FilePages>(costLimit: fileCountMax, shardCount: 16)
+  /// Held while a file is looked up for the first time, so that two readers make one.
+  private let making = Lock(())
+
+  /// `image`, with the pages of its files in `domain`; nil when the domain has thousands of images.
+  package init?(_ image: Image, in domain: SharingDomain) {
+    guard let volume = domain.makeVolume() else { return nil }
+    self.image = image
+    self.domain = domain
+    self.volume = volume
+  }
+
+  /// Fills `target` with the content of `inode` from `offset` on; returns how many bytes there were,
+  /// fewer than `target` holds only at the end of the file.
+  ///
+  /// What the tier has is neither read nor decoded.
+  package func read(
+    _ inode: Inode, at offset: UInt64, into target: inout MutableRawSpan
+  ) throws(ReadError) -> Int {
+    guard inode.fileType == .regular, offset < inode.byteCount else {
+      return try image.read(inode, at: offset, into: &target)
+    }
+    let count = Int(min(UInt64(target.byteCount), inode.byteCount - offset))
+    let file = try pages(of: inode)
+    var wanted = target[bytes: 0..<count]
+    try file.read(at: offset, into: &wanted) { (part, offset) throws(ReadError) in
+      let count = try image.read(inode, at: offset, into: &part)
+      precondition(count == part.byteCount, "a read within a file came out short")
+    }
+    return count
+  }
+
+  private func pages(of inode: Inode) throws(ReadError) -> FilePages {
+    if let known = files.value(for: inode.nid) { return known }
+    let claim = try image.fingerprint(of: inode)
+    return making.withLock { _ in
+      if let known = files.value(for: inode.nid) { return known }
+      let made = domain.makeFile(byteCount: inode.byteCount, claim: claim, volume: volume)
+      files.insert(made, for: inode.nid, cost: 1)
+      return made
+    }
+  }
+}

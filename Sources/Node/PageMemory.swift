@@ -1,0 +1,56 @@
+internal import EROFSReader
+internal import ImageMount
+internal import Linux
+internal import PageTier
+
+/// The file pages that an owner keeps in RAM: one tier for all its mounts, and who may share in it.
+///
+/// Thread-safe.
+final class PageMemory: Sendable {
+  /// A sixteenth of the machine's memory, but never less than helps nor more than is polite.
+  private static let defaultShare = 16
+  private static let defaultRange = 64 << 20...4 << 30
+  /// What may be asked for: half of the memory, beyond which the machine is no longer its users'.
+  private static let largestShare = 2
+
+  let tier: PageTier
+  private let work: WorkQueue
+  private let domains = Lock<[String: SharingDomain]>([:])
+
+  init() throws(SystemError) {
+    let total = PhysicalMemory.byteCount
+    let largest = max(total / Self.largestShare, Self.defaultRange.lowerBound)
+    guard let tier = PageTier(TierOptions(byteCountMax: largest)) else {
+      throw SystemError(call: "mmap", errno: .outOfMemory)
+    }
+    self.tier = tier
+    work = try WorkQueue(name: "cullet-indexer")
+    setBudget(nil)
+  }
+
+  /// Ends the thread that hashes.
+  func close() {
+    work.stop()
+  }
+
+  /// Makes the budget `byteCount`, or what it is by default.
+  func setBudget(_ byteCount: UInt64?) {
+    let usual = PhysicalMemory.byteCount / Self.defaultShare
+    let wanted = byteCount.map { Int(clamping: $0) }
+    tier.setBudget(
+      byteCount: wanted
+        ?? min(max(usual, Self.defaultRange.lowerBound), Self.defaultRange.upperBound))
+  }
+
+  /// `image` with the pages of its files in the domain called `name`; nil when there are thousands
+  /// of domains or of images in it.
+  func paged(_ image: Image, inDomain name: String) -> PagedImage? {
+    let domain = domains.withLock { domains -> SharingDomain? in
+      if let known = domains[name] { return known }
+      let made = SharingDomain(tier: tier, work: work)
+      domains[name] = made
+      return made
+    }
+    return domain.flatMap { PagedImage(image, in: $0) }
+  }
+}
