@@ -120,8 +120,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "BlockStore", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSReader", "LMDB", "Linux",
-        "TestSupport",
+        "BlockStore", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSReader", "ImageMount", "LMDB",
+        "Linux", "Node", "PageTier", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/Benchmarks", swiftSettings: house),
     .target(name: "CrashRecorder", path: "Tools/CrashRecorder"),

@@ -5,7 +5,7 @@ internal import Foundation
 @main
 struct Benchmarks: ParsableCommand {
   enum Suite: String, ExpressibleByArgument, CaseIterable {
-    case main, store, erofs, pack
+    case main, store, erofs, pack, share
   }
 
   static let configuration = CommandConfiguration(
@@ -14,10 +14,11 @@ struct Benchmarks: ParsableCommand {
   @Argument(help: "What to measure.") var suite: Suite
   @Flag(help: "Print one JSON array of rows.") var json = false
   @Option(help: "How often to measure; the medians are shown.") var runs = 5
-  @Option(help: "Measure only this part of the suite `store` or `erofs`.") var part: String?
+  @Option(help: "Measure only this part of the suite `store`, `erofs` or `share`.") var part: String?
   @Option(
     help: "The directory that the suite `pack` makes images of; 500 MB at least say something.")
   var tree = "/usr/share"
+  @Option(help: "Where the pairs of images of the suite `share` are.") var corpus = ""
   @Option(help: .hidden) var cullet: String
   @Option(help: .hidden) var directory: String
 
@@ -27,6 +28,7 @@ struct Benchmarks: ParsableCommand {
       switch suite {
       case .store: StoreSuite.Part.allCases.map(\.rawValue)
       case .erofs: EROFSSuite.Part.allCases.map(\.rawValue)
+      case .share: ShareSuite.Part.allCases.map(\.rawValue)
       case .main, .pack: []
       }
     guard part.map(parts.contains) ?? true else {
@@ -44,6 +46,7 @@ struct Benchmarks: ParsableCommand {
       case .erofs:
         try EROFSSuite(directory: directory, part: part.flatMap { .init(rawValue: $0) })
           .rows(runCount: runs)
+      case .share: try shareRows()
       case .pack:
         try Packing(of: tree, binary: cullet, directory: directory).rows(runCount: runs)
       }

@@ -14,10 +14,16 @@ struct Series {
     case inodesPerSecond = "inodes/s"
     /// Misses out of all accesses.
     case missRatio = "miss ratio"
+    /// Memory that need not be there, out of what was without sharing.
+    case saving
+    /// Of something that the name tells.
+    case part = "of 1"
 
     var isRate: Bool {
       switch self {
-      case .megabytesPerSecond, .readsPerSecond, .slotsPerSecond, .inodesPerSecond: true
+      case .megabytesPerSecond, .readsPerSecond, .slotsPerSecond, .inodesPerSecond,
+        .saving:
+        true
       default: false
       }
     }

@@ -1,0 +1,37 @@
+internal import Linux
+
+/// The page tier: what sharing saves, what a hit costs, and what the compressed part is worth.
+struct ShareSuite {
+  /// What can be measured by itself.
+  enum Part: String, CaseIterable {
+    case pairs, hits, overhead, chance
+  }
+
+  private let stage: Stage
+  private let corpus: String
+  private let parts: [Part]
+
+  /// The suite, or one `part` of it; `corpus` is where the images of the pairs and their analysis
+  /// lie.
+  init(stage: Stage, corpus: String, part: Part?) {
+    self.stage = stage
+    self.corpus = corpus
+    parts = part.map { [$0] } ?? Part.allCases
+  }
+
+  func rows(runCount: Int) throws -> [Row] {
+    var measured: [(Series, Double?)] = []
+    for part in parts {
+      note("\(part)")
+      switch part {
+      case .pairs: measured += try PairSharing(stage: stage, corpus: corpus).measure()
+      case .hits: measured += try TierHits().measure(runCount: runCount)
+      case .overhead:
+        measured += try SharingOverhead(stage: stage, corpus: corpus).measure(runCount: runCount)
+      case .chance:
+        measured += try SecondChance(stage: stage, corpus: corpus).measure(runCount: runCount)
+      }
+    }
+    return measured.map { Row(suite: "share", $0.0, goal: $0.1) }
+  }
+}

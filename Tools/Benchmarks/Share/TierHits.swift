@@ -1,0 +1,168 @@
+internal import Bytes
+internal import Linux
+internal import PageTier
+internal import TestSupport
+
+/// What it costs to read a page that is there.
+struct TierHits {
+  /// Far more than any cache of the processor.
+  private static let pageCount = 65_536
+  private static let pageByteCount = PageTier.pageByteCount
+  private static let readCount = 400_000
+  private static let goalNanoseconds = 400.0
+  private static let compressedGoalNanoseconds = 4000.0
+  private static let scalingGoal = 1.7
+
+  func measure(runCount: Int) throws -> [(Series, Double?)] {
+    let hot = try TierPages(pageCount: Self.pageCount, budgetPageCount: 2 * Self.pageCount)
+    let plain = PlainPages(pageCount: Self.pageCount)
+    var cost = Series("hit of a resident page, 256 MiB at random", unit: .nanoseconds)
+    var beside = Series(
+      "hits one after the other, 256 MiB at random", unit: .readsPerSecond,
+      otherName: "bare copies of the same")
+    var scaling = Series(
+      "hits with two threads", unit: .readsPerSecond, otherName: "with one thread")
+    var plainScaling = Series(
+      "bare copies with two threads", unit: .readsPerSecond, otherName: "with one thread")
+    var compressed = Series("hit of a compressed page", unit: .nanoseconds)
+    for run in 1...runCount {
+      note("run \(run) of \(runCount)")
+      let one = rate(threadCount: 1) { hot.readAtRandom(count: Self.readCount, seed: $0) }
+      let copies = rate(threadCount: 1) { plain.copyAtRandom(count: Self.readCount, seed: $0) }
+      let two = rate(threadCount: 2) { hot.readAtRandom(count: Self.readCount, seed: $0) }
+      let twoCopies = rate(threadCount: 2) {
+        plain.copyAtRandom(count: Self.readCount, seed: $0)
+      }
+      cost.ours.append(1e9 / one)
+      beside.ours.append(one)
+      beside.other.append(copies)
+      scaling.ours.append(two)
+      scaling.other.append(one)
+      plainScaling.ours.append(twoCopies)
+      plainScaling.other.append(copies)
+      compressed.ours.append(try compressedHitNanoseconds())
+    }
+    return [
+      (cost, Self.goalNanoseconds), (beside, nil), (scaling, Self.scalingGoal),
+      (plainScaling, nil), (compressed, Self.compressedGoalNanoseconds),
+    ]
+  }
+
+  /// Reads a second of as many threads as are told, each of which does `body` with a seed of its own.
+  private func rate(threadCount: Int, _ body: @escaping @Sendable (UInt64) -> Void) -> Double {
+    let seconds = timed {
+      let others = (1..<threadCount).map { number in
+        try? Thread(name: "hits") { body(UInt64(number) + 77) }
+      }
+      body(77)
+      for other in others { other?.join() }
+    }
+    return Double(threadCount * Self.readCount) / seconds
+  }
+
+  /// The mean over all pages that are compressed, each of which is read once.
+  private func compressedHitNanoseconds() throws -> Double {
+    let pages = try TierPages(pageCount: 16_384, budgetPageCount: 8192)
+    for seed in 0..<20 { pages.readThroughAtRandom(count: 16_384, seed: UInt64(seed)) }
+    let compressed = pages.compressedPages
+    guard compressed.count > 1000 else { throw StageError("hardly a page was compressed") }
+    return timed { pages.read(compressed) } / Double(compressed.count) * 1e9
+  }
+}
+
+/// Pages of a file in a tier, half of which can be compressed.
+private final class TierPages: Sendable {
+  private let tier: PageTier
+  private let domain: TierDomain
+  private let volume: TierVolume
+  private let file: TierFile
+  private let pageCount: Int
+
+  init(pageCount: Int, budgetPageCount: Int) throws {
+    guard
+      let tier = PageTier(
+        TierOptions(byteCountMax: budgetPageCount * PageTier.pageByteCount)),
+      let domain = tier.makeDomain(), let volume = tier.makeVolume(in: domain)
+    else { throw StageError("not enough addresses for a tier") }
+    (self.tier, self.domain, self.volume, self.pageCount) = (tier, domain, volume, pageCount)
+    file = tier.makeFile(
+      byteCount: UInt64(pageCount * PageTier.pageByteCount), volume: volume)
+    for page in 0..<pageCount { load(page) }
+  }
+
+  /// Puts page `page` in: text-like, one byte in three noise, and no two alike.
+  private func load(_ page: Int) {
+    var generator = SeededGenerator(seed: UInt64(page))
+    var bytes = [UInt8](repeating: 0x20, count: PageTier.pageByteCount)
+    var span = bytes.mutableRawSpan
+    for offset in stride(from: 0, to: PageTier.pageByteCount, by: 24) {
+      span.store(generator.next(), atByteOffset: offset)
+    }
+    tier.insert(bytes.rawSpan, into: file, at: UInt64(page * PageTier.pageByteCount))
+  }
+
+  private func read(_ page: Int, into target: inout [UInt8]) -> Bool {
+    var span = target.mutableRawSpan
+    let offset = UInt64(page * PageTier.pageByteCount)
+    return tier.read(file, at: offset, into: &span, by: volume) == PageTier.pageByteCount
+  }
+
+  func readAtRandom(count: Int, seed: UInt64) {
+    var generator = SeededGenerator(seed: seed)
+    var target = [UInt8](repeating: 0, count: PageTier.pageByteCount)
+    for _ in 0..<count {
+      let page = Int(truncatingIfNeeded: generator.next() >> 33) % pageCount
+      precondition(read(page, into: &target), "a page that was to be resident is not")
+    }
+  }
+
+  func readThroughAtRandom(count: Int, seed: UInt64) {
+    var generator = SeededGenerator(seed: seed)
+    var target = [UInt8](repeating: 0, count: PageTier.pageByteCount)
+    for _ in 0..<count {
+      let page = Int(truncatingIfNeeded: generator.next() >> 33) % pageCount
+      if !read(page, into: &target) { load(page) }
+    }
+  }
+
+  var compressedPages: [Int] {
+    (0..<pageCount).filter { tier.isCompressed(UInt64($0), of: file) }
+  }
+
+  func read(_ pages: [Int]) {
+    var target = [UInt8](repeating: 0, count: PageTier.pageByteCount)
+    for page in pages {
+      precondition(read(page, into: &target), "a compressed page went while others were read")
+    }
+  }
+}
+
+/// As many pages in one piece of memory.
+private final class PlainPages: Sendable {
+  private let memory: ReservedMemory
+  private let pageCount: Int
+
+  init(pageCount: Int) {
+    let byteCount = pageCount * PageTier.pageByteCount
+    guard let memory = ReservedMemory(byteCount: byteCount), memory.grow(to: byteCount) else {
+      preconditionFailure("not enough memory for the pages to compare with")
+    }
+    unsafe memory.start.initializeMemory(as: UInt8.self, repeating: 1, count: byteCount)
+    self.memory = memory
+    self.pageCount = pageCount
+  }
+
+  func copyAtRandom(count: Int, seed: UInt64) {
+    var generator = SeededGenerator(seed: seed)
+    var target = [UInt8](repeating: 0, count: PageTier.pageByteCount)
+    for _ in 0..<count {
+      let page = Int(truncatingIfNeeded: generator.next() >> 33) % pageCount
+      unsafe target.withUnsafeMutableBytes { target in
+        unsafe target.copyMemory(
+          from: UnsafeRawBufferPointer(
+            start: memory.start + page * PageTier.pageByteCount,
+            count: PageTier.pageByteCount))
+      }
+    }
+  }
+}
