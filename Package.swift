@@ -143,6 +143,7 @@ let package = Package(
       swiftSettings: testing),
     tests("BytesTests", "Bytes"),
     tests("CodecsTests", "Bytes", "CLZMA", "CZlib", "CZstd", "Codecs"),
+    tests("LinuxTests", "Bytes", "Linux"),
     tests("LMDBTests", "Bytes", "LMDB"),
     tests("BlockStoreTests", "BlockStore", "Bytes", "Linux", "cullet"),
     tests("EROFSTests", "Bytes", "EROFS"),
