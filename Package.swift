@@ -66,6 +66,7 @@ let package = Package(
     // 3: reading an image, serving the kernel, filling the cache.
     module("EROFSReader", "Bytes", "Codecs", "EROFS", "Linux"),
     module("FUSEServer", "Bytes", "FUSEProtocol", "Linux"),
+    module("PageTier", "Bytes", "Codecs", "Linux"),
     module("ReadPath", "BlockStore", "Bytes", "Linux"),
     module("TreeSources", "Bytes", "Codecs", "EROFS", "Linux"),
     .target(
@@ -162,6 +163,7 @@ let package = Package(
     tests(
       "ImageExportTests", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSReader", "ImageExport"),
     tests("ImageCheckTests", "Bytes", "EROFS", "EROFSReader", "ImageCheck"),
+    tests("PageTierTests", "Bytes", "Linux", "PageTier"),
     tests("ReadPathTests", "BlockStore", "Bytes", "Linux", "ReadPath"),
     tests("NodeTests", "Bytes", "Linux", "Node"),
     tests("EndToEndTests", "Bytes", "CLinux", "cullet"),
