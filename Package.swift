@@ -137,6 +137,12 @@ let package = Package(
         "BlockStore", "Bytes", "CLinux", "Linux", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/LayoutLaboratory", swiftSettings: house),
+    .executableTarget(
+      name: "MemoryHog",
+      dependencies: [
+        "CLinux", "Linux", "PageTier",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tools/MemoryHog", swiftSettings: house),
 
     // Tests.
     .target(
