@@ -137,6 +137,12 @@ let package = Package(
         "BlockStore", "Bytes", "CLinux", "Linux", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/LayoutLaboratory", swiftSettings: house),
+    .executableTarget(
+      name: "MemoryHog",
+      dependencies: [
+        "CLinux", "Linux", "PageTier",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tools/MemoryHog", swiftSettings: house),
 
     // Tests.
     .target(
@@ -144,6 +150,7 @@ let package = Package(
       swiftSettings: testing),
     tests("BytesTests", "Bytes"),
     tests("CodecsTests", "Bytes", "CLZMA", "CZlib", "CZstd", "Codecs"),
+    tests("LinuxTests", "Bytes", "Linux"),
     tests("LMDBTests", "Bytes", "LMDB"),
     tests("BlockStoreTests", "BlockStore", "Bytes", "Linux", "cullet"),
     tests("EROFSTests", "Bytes", "EROFS"),

@@ -169,7 +169,12 @@ extension Node: CacheService {
       }
     }
     if let byteRate = request.scrubByteRate { store.setScrubRate(byteRate) }
-    if let byteCount = request.memoryByteCount { pages.setBudget(byteCount) }
+    guard let byteCount = request.memoryByteCount else { return }
+    do throws(SystemError) {
+      try pages.setBudget(byteCount)
+    } catch {
+      throw Failure(error)
+    }
   }
 
   package func unmount(_ directory: String, lazily: Bool) throws(Failure) -> Bool {

@@ -15,6 +15,7 @@ final class PageMemory: Sendable {
 
   let tier: PageTier
   private let work: WorkQueue
+  private let watcher = Lock<PressureWatcher?>(nil)
   private let domains = Lock<[String: SharingDomain]>([:])
 
   init() throws(SystemError) {
@@ -25,21 +26,31 @@ final class PageMemory: Sendable {
     }
     self.tier = tier
     work = try WorkQueue(name: "cullet-indexer")
-    setBudget(nil)
+    try setBudget(nil)
   }
 
-  /// Ends the thread that hashes.
+  /// Ends the threads that hash and watch.
   func close() {
+    watcher.withLock { $0.take() }?.stop()
     work.stop()
   }
 
-  /// Makes the budget `byteCount`, or what it is by default.
-  func setBudget(_ byteCount: UInt64?) {
+  /// Makes the budget `byteCount`, or what it is by default, and less while memory is short.
+  func setBudget(_ byteCount: UInt64?) throws(SystemError) {
     let usual = PhysicalMemory.byteCount / Self.defaultShare
-    let wanted = byteCount.map { Int(clamping: $0) }
-    tier.setBudget(
-      byteCount: wanted
-        ?? min(max(usual, Self.defaultRange.lowerBound), Self.defaultRange.upperBound))
+    let wanted =
+      byteCount.map { Int(clamping: $0) }
+      ?? min(max(usual, Self.defaultRange.lowerBound), Self.defaultRange.upperBound)
+    let maximum = tier.setBudget(byteCount: wanted)
+    let tier = tier
+    let made = try PressureWatcher(
+      budget: MemoryBudget(maximum: maximum), use: { tier.statistics.arenaByteCount },
+      apply: { tier.setBudget(byteCount: $0) })
+    watcher.withLock { watcher in
+      let old = watcher
+      watcher = made
+      return old
+    }?.stop()
   }
 
   /// `image` with the pages of its files in the domain called `name`; nil when there are thousands

@@ -12,6 +12,7 @@ package final class PageTier: Sendable {
   /// Pages that are looked at, without the lock, before they are kept.
   private static let insertionCount = 32
 
+  let options: TierOptions
   private let core: TierCore
   private let counters = TierCounters()
   /// Makes it hard to guess which pages look alike to a domain.
@@ -21,6 +22,7 @@ package final class PageTier: Sendable {
   package init?(_ options: TierOptions) {
     guard let core = TierCore(options: options) else { return nil }
     self.core = core
+    self.options = options
     seed = UInt64.random(in: 1...UInt64.max)
   }
 
@@ -132,10 +134,19 @@ package final class PageTier: Sendable {
   /// The most memory for pages from now on.
   ///
   /// Gives back what is more than that, compressed pages first, before it returns. Allocates
-  /// nothing.
-  package func setBudget(byteCount: Int) {
-    let arenaCount = max(1, byteCount / Arenas.byteCount)
-    _ = core.withLock { core.shrink(to: min(arenaCount, core.arenas.count)) }
+  /// nothing. Returns what it is: whole arenas, at least one, and no more than the tier was made for.
+  @discardableResult
+  package func setBudget(byteCount: Int) -> Int {
+    core.withLock {
+      let arenaCount = min(max(1, byteCount / Arenas.byteCount), core.arenas.count)
+      core.shrink(to: arenaCount)
+      return arenaCount * Arenas.byteCount
+    }
+  }
+
+  /// Whether page `index` of `file` is here, and compressed.
+  package func isCompressed(_ index: UInt64, of file: TierFile) -> Bool {
+    core.withLock { core.isCompressed(file.map.reference(at: index)) }
   }
 
   package var statistics: TierStatistics {

@@ -61,7 +61,9 @@ package final class SharingDomain: Sendable {
   /// is to be believed.
   package func makeFile(byteCount: UInt64, claim: Digest?, volume: TierVolume) -> FilePages {
     let file = FilePages(byteCount: byteCount, claim: claim, volume: volume, domain: self)
-    if let claim { register(file, as: FileIdentity(fingerprint: claim, byteCount: byteCount)) }
+    if let claim, tier.options.sharesFiles {
+      register(file, as: FileIdentity(fingerprint: claim, byteCount: byteCount))
+    }
     return file
   }
 
@@ -88,6 +90,7 @@ package final class SharingDomain: Sendable {
 
   /// Hears that all of `file` was put in, at least once.
   func complete(_ file: FilePages) {
+    guard tier.options.sharesFiles else { return }
     let (claim, hasRival) = claims.withLock { table -> (FileIdentity?, Bool) in
       let claim = unsafe file.claim
       return (claim, claim.flatMap { table[$0]?.files.count } ?? 0 > 1)

@@ -2,9 +2,10 @@ internal import Linux
 
 // Memory between frames and log, and back to the system: always a whole arena.
 extension TierCore {
-  /// Makes the arenas in use no more than `arenaCount`, compressed pages first; returns how many are
-  /// in use, which is more only if somebody reads a page that would have to move.
-  func shrink(to arenaCount: Int) -> Int {
+  /// Makes the arenas in use no more than `arenaCount`, compressed pages first.
+  ///
+  /// More are in use afterwards only if somebody reads a page that would have to move.
+  func shrink(to arenaCount: Int) {
     arenas.limit = arenaCount
     share.limit(to: arenaCount)
     while arenas.openCount > arenaCount {
@@ -16,7 +17,6 @@ extension TierCore {
         break
       }
     }
-    return arenas.openCount
   }
 
   /// Empties the oldest arena of the log, dropping its pages; nil when there is none or somebody
@@ -160,7 +160,9 @@ extension TierCore {
       page, as: PageState(generation: state.generation, residency: .hot, isReturning: true))
   }
 
-  private func isCompressed(_ reference: PageReference) -> Bool {
+  /// Whether `reference` names a page that is still that page, and compressed.
+  func isCompressed(_ reference: PageReference) -> Bool {
+    guard reference.isPage else { return false }
     let state = pages.state(reference.page)
     return state.generation == reference.generation && state.residency == .compressed
   }

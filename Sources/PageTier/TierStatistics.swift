@@ -2,6 +2,8 @@
 package struct TierOptions: Sendable {
   /// The most memory for pages, in bytes; at least an arena of 2 MiB is used.
   package var byteCountMax: Int
+  /// Whether files of a domain that are known to be the same are read from the same pages.
+  package var sharesFiles = true
   /// Whether equal pages of a domain are kept once, and zeros not at all.
   package var sharesContent = true
   /// Whether pages that are evicted for the second time are compressed.

@@ -59,6 +59,14 @@ struct Benchmarks: ParsableCommand {
     }
   }
 
+  private func shareRows() throws -> [Row] {
+    let stage = try Stage(directory: directory, binary: cullet)
+    defer { stage.tearDown() }
+    return try ShareSuite(
+      stage: stage, corpus: corpus, part: part.flatMap { .init(rawValue: $0) }
+    ).rows(runCount: runs)
+  }
+
   private func mainRows() throws -> [Row] {
     let stage = try Stage(directory: directory, binary: cullet)
     defer { stage.tearDown() }
