@@ -4,7 +4,7 @@ internal import PageTier
 
 /// A page tier in use: random reads of a file, whose pages are made when they are not there, and
 /// compared when they are.
-final class ReadLoad {
+struct ReadLoad {
   private static let pageByteCount = PageTier.pageByteCount
 
   let tier: PageTier
@@ -27,7 +27,7 @@ final class ReadLoad {
   }
 
   /// Reads `count` pages.
-  func read(count: Int) {
+  mutating func read(count: Int) {
     for _ in 0..<count {
       random ^= random << 13
       random ^= random >> 7
@@ -36,23 +36,29 @@ final class ReadLoad {
     }
   }
 
-  private func read(page: Int) {
+  private mutating func read(page: Int) {
     let offset = UInt64(page * Self.pageByteCount)
-    var span = buffer.mutableRawSpan
     readCount += 1
-    if tier.read(file, at: offset, into: &span, by: volume) == Self.pageByteCount {
-      if !holds(page, span.bytes) { wrongCount += 1 }
+    if isHere(at: offset) {
+      if !holds(page, buffer.rawSpan) { wrongCount += 1 }
     } else {
-      fill(page, &span)
-      tier.insert(span.bytes, into: file, at: offset)
+      fill(page)
+      tier.insert(buffer.rawSpan, into: file, at: offset)
     }
   }
 
+  private mutating func isHere(at offset: UInt64) -> Bool {
+    let (tier, file, volume) = (tier, file, volume)
+    var span = buffer.mutableRawSpan
+    return tier.read(file, at: offset, into: &span, by: volume) == Self.pageByteCount
+  }
+
   /// Two words of each cache line say which page it is; the rest can be compressed.
-  private func fill(_ page: Int, _ target: inout MutableRawSpan) {
+  private mutating func fill(_ page: Int) {
+    var span = buffer.mutableRawSpan
     for offset in stride(from: 0, to: Self.pageByteCount, by: 64) {
-      target.store(UInt64(page) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(offset), atByteOffset: offset)
-      target.store(UInt64(page), atByteOffset: offset + 8)
+      span.store(UInt64(page) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(offset), atByteOffset: offset)
+      span.store(UInt64(page), atByteOffset: offset + 8)
     }
   }
 

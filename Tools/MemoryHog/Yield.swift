@@ -18,7 +18,7 @@ struct Yield: ParsableCommand {
   }
 
   func run() throws {
-    let load = try ReadLoad(byteCount: maximum << 20)
+    var load = try ReadLoad(byteCount: maximum << 20)
     let tier = load.tier
     let watcher = try PressureWatcher(
       budget: MemoryBudget(maximum: maximum << 20, minimum: minimum << 20),

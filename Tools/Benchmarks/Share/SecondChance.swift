@@ -1,5 +1,7 @@
 internal import Bytes
+internal import EROFS
 internal import EROFSReader
+internal import ImageMount
 internal import Linux
 internal import PageTier
 internal import TestSupport

@@ -1,6 +1,7 @@
 internal import Bytes
-internal import EROFSReader
+internal import EROFS
 internal import Foundation
+internal import ImageMount
 internal import PageTier
 
 /// What looking for equal pages costs, beside the processor time of the cold read that brings them.
