@@ -1,3 +1,4 @@
+package import Bytes
 package import EROFS
 
 /// Why the bytes of an image could not be had; the image itself may be fine.
@@ -58,9 +59,22 @@ package protocol BlockSource: Sendable {
   /// have to be read, or are not all within the source. Called from many threads at a time.
   @_lifetime(borrow self)
   func lentBytes(_ byteCount: Int, at offset: UInt64) -> RawSpan?
+
+  /// Whether the bytes of `range`, which are within the source, can be read without fetching them
+  /// from elsewhere.
+  func isAtHand(_ range: ByteRange) -> Bool
+
+  /// Hears that the bytes of `range` are in use, though they were not read: whoever asks had them.
+  func noteUse(_ range: ByteRange)
 }
 
 extension BlockSource {
+  /// True: only sources that cache what is elsewhere have to look.
+  package func isAtHand(_ range: ByteRange) -> Bool { true }
+
+  /// Nothing is done: only sources that cull need to know.
+  package func noteUse(_ range: ByteRange) {}
+
   /// Nothing: only sources that hold their bytes in memory have any to lend.
   @_lifetime(borrow self)
   package func lentBytes(_ byteCount: Int, at offset: UInt64) -> RawSpan? { nil }

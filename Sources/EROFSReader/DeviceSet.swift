@@ -74,6 +74,18 @@ struct DeviceSet: Sendable {
       source.lentBytes(byteCount, at: location.offset), borrowing: self)
   }
 
+  /// Calls `body` with `range` of `device`, as extents call it, and where that is; true if it does
+  /// not exist.
+  func offer(
+    _ range: ByteRange, of device: Int, to body: (any BlockSource, ByteRange) -> Bool
+  ) -> Bool {
+    guard let place = try? locate(range.byteCount, device: device, offset: range.offset),
+      let found = ByteRange(offset: place.offset, byteCount: range.byteCount),
+      found.end <= sources[place.device].byteCount
+    else { return true }
+    return body(sources[place.device], found)
+  }
+
   /// Fills `target` from `location`.
   ///
   /// A device may end within its last block, whose rest counts as zeros; a range that reaches

@@ -1,4 +1,4 @@
-internal import Bytes
+package import Bytes
 package import EROFSReader
 package import ReadPath
 
@@ -13,6 +13,10 @@ extension CachedObject: BlockSource {
       throw SourceError(error)
     }
   }
+
+  package func isAtHand(_ range: ByteRange) -> Bool { isCached(range) }
+
+  package func noteUse(_ range: ByteRange) { noteUse(of: range) }
 }
 
 extension SourceError {

@@ -52,7 +52,9 @@ package final class PagedImage: Sendable {
     let claim = try image.fingerprint(of: inode)
     return making.withLock { _ in
       if let known = files.value(for: inode.nid) { return known }
-      let made = domain.makeFile(byteCount: inode.byteCount, claim: claim, volume: volume)
+      let made = domain.makeFile(
+        byteCount: inode.byteCount, claim: claim, volume: volume,
+        supplier: StoredFile(image: image, inode: inode))
       files.insert(made, for: inode.nid, cost: 1)
       return made
     }

@@ -9,8 +9,8 @@ struct CompressedShare {
   private static let hitsPerMiss: UInt64 = 30
   /// Events between two decisions.
   private static let windowLength: UInt64 = 2048
-  /// The hot part keeps at least an eighth, or the pages in use would be decoded at each use.
-  private static let eighthsMax = 7
+  /// The hot part keeps at least a sixteenth, or the pages in use would be decoded at each use.
+  private static let sixteenthsMax = 15
 
   /// The arenas that the part may have.
   private(set) var targetArenaCount = 0
@@ -41,7 +41,7 @@ struct CompressedShare {
 
   /// Keeps the target within what `arenaCount` arenas allow: nothing of fewer than four.
   mutating func limit(to arenaCount: Int) {
-    let most = arenaCount < 4 ? 0 : arenaCount * Self.eighthsMax / 8
+    let most = arenaCount < 4 ? 0 : arenaCount * Self.sixteenthsMax / 16
     targetArenaCount = min(max(targetArenaCount, 0), most)
   }
 }

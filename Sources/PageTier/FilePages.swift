@@ -12,7 +12,8 @@ internal import Synchronization
 package final class FilePages: @unchecked Sendable {
   package let byteCount: UInt64
   let own: TierFile
-  private let volume: TierVolume
+  let supplier: (any PageSupplier)?
+  let volume: TierVolume
   private let domain: SharingDomain
   /// A retained ``SharedFile``, set once.
   private let shared = unsafe Atomic<UnsafeRawPointer?>(nil)
@@ -20,11 +21,17 @@ package final class FilePages: @unchecked Sendable {
   /// Bytes that were put in; more than the file has when pages came back.
   private let insertedByteCount = Atomic<UInt64>(0)
   private let isIndexed = Atomic(false)
+  /// When the store was last told of a use that was served from here, in monotonic nanoseconds.
+  private let lastNote = Atomic<UInt64>(0)
   /// The identity under which the domain knows the file; guarded by the domain's lock.
   nonisolated(unsafe) var claim: FileIdentity?
 
   /// A file of `byteCount` bytes, at least 1; `claim` is what its image says it is.
-  init(byteCount: UInt64, claim: Digest?, volume: TierVolume, domain: SharingDomain) {
+  init(
+    byteCount: UInt64, claim: Digest?, volume: TierVolume, domain: SharingDomain,
+    supplier: (any PageSupplier)?
+  ) {
+    self.supplier = supplier
     self.byteCount = byteCount
     self.volume = volume
     self.domain = domain
@@ -79,14 +86,56 @@ package final class FilePages: @unchecked Sendable {
         var rest = target[bytes: filled..<target.byteCount]
         position += UInt64(domain.tier.read(file, at: position, into: &rest, by: volume))
       }
-      guard position < end else { return }
+      guard position < end else { return noteUse(from: offset, to: end) }
       let start = Int(position - offset)
       let count = domain.tier.missingByteCount(in: file, from: position, to: end)
       var part = target[bytes: start..<start + count]
-      try load(&part, position)
-      keep(part.bytes, at: position, of: shared)
+      if let shared, supply(&part, at: position, of: shared) {
+        domain.tier.insert(part.bytes, into: shared.file, at: position, isVerified: true)
+      } else {
+        try load(&part, position)
+        keep(part.bytes, at: position, of: shared)
+      }
       position += UInt64(count)
     }
+  }
+
+  /// What is hot here must not turn cold on disk, but telling it costs more than the hit itself.
+  private static let noteInterval: UInt64 = 10_000_000_000
+
+  private func noteUse(from offset: UInt64, to end: UInt64) {
+    guard let supplier else { return }
+    let now = MonotonicClock.now
+    let last = lastNote.load(ordering: .relaxed)
+    guard now &- last >= Self.noteInterval,
+      lastNote.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
+    else { return }
+    supplier.noteUse(from: offset, byteCount: end - offset)
+  }
+
+  /// Fills `target` with pages of `shared` from an image that has them at hand, this one first.
+  private func supply(
+    _ target: inout MutableRawSpan, at offset: UInt64, of shared: SharedFile
+  ) -> Bool {
+    // What is not whole pages cannot be checked.
+    let end = offset + UInt64(target.byteCount)
+    let pageByteCount = UInt64(PageTier.pageByteCount)
+    guard offset % pageByteCount == 0, end % pageByteCount == 0 || end == byteCount else {
+      return false
+    }
+    if supplier?.supply(into: &target, at: offset) == true,
+      areGenuine(target.bytes, at: offset, of: shared)
+    {
+      return true
+    }
+    for other in domain.claimants(of: shared.identity) where other !== self {
+      if other.supplier?.supply(into: &target, at: offset) == true,
+        areGenuine(target.bytes, at: offset, of: shared)
+      {
+        return true
+      }
+    }
+    return false
   }
 
   /// Keeps what was loaded of the image, at `offset`; `shared` is what the file was taken for.

@@ -35,9 +35,6 @@ package struct MemoryBudget: Sendable {
     at time: UInt64, pressure: PressureLevel?, headroom: Headroom?, use: Int
   ) -> Int {
     let use = min(max(use, 0), 1 << 60)
-    // Where there is room to grow, whoever waits for memory waits for that of another cgroup.
-    let isElsewhere = headroom.map { $0.growableByteCount > 0 } ?? false
-    let pressure = isElsewhere ? pressure.map { min($0, .low) } : pressure
     if lastUnrest == nil || pressure != nil { lastUnrest = time }
     let held = min(target, use)
     var wanted = target

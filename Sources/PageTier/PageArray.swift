@@ -1,7 +1,7 @@
 internal import Linux
 internal import Synchronization
 
-/// What the tier knows about its pages: two tables that never move, 16 and 28 bytes a page.
+/// What the tier knows about its pages: two tables that never move, 16 and 32 bytes a page.
 ///
 /// Zeroed memory that costs nothing until it is touched; a zeroed page is free.
 @safe
@@ -34,7 +34,7 @@ struct PageCell: ~Copyable {
   let state: Atomic<UInt64>
   /// The frame of a hot page, or where a compressed one starts in the log, see ``CompressedLog``.
   var location: UInt32
-  /// Of a compressed page.
+  /// Of what LZ4 made of the page, if the log has that.
   var byteCount: UInt16
   /// Whom the page is charged to: the volume that brought it in.
   var volume: UInt16
@@ -49,6 +49,8 @@ struct PageLinks {
   /// Neighbours in a ``PageQueue``, plus one; the free list uses `next`.
   var previous: UInt32
   var next: UInt32
+  /// Where in the log a hot page is too, plus one: it need not be compressed again.
+  var copy: UInt32
   /// How many file maps name the page.
   var referenceCount: UInt32
   /// The domain in which it may be shared.

@@ -14,9 +14,8 @@ package struct PageDigests: Sendable {
 
   private var words: [UInt64] = []
 
-  package init(pageCount: Int) {
-    words.reserveCapacity(2 * pageCount)
-  }
+  /// Of no page yet.
+  package init() {}
 
   package var count: Int { words.count / 2 }
 

@@ -12,6 +12,8 @@ package final class SharingDomain: Sendable {
   /// Files up to this are verified by the reader who would profit, longer ones by a thread: hashing
   /// takes no longer than reading and decoding would.
   private static let inlineByteCountMax: UInt64 = 1 << 20
+  /// Files up to this are verified from what is stored when memory has not all of them.
+  private static let storedByteCountMax: UInt64 = 1 << 30
   /// Verified files that are remembered.
   private static let sharedFileCountMax = 1 << 18
   /// What is hashed at a time.
@@ -59,8 +61,13 @@ package final class SharingDomain: Sendable {
 
   /// A file of an image, of `byteCount` bytes, at least 1, whose fingerprint is `claim` if the image
   /// is to be believed.
-  package func makeFile(byteCount: UInt64, claim: Digest?, volume: TierVolume) -> FilePages {
-    let file = FilePages(byteCount: byteCount, claim: claim, volume: volume, domain: self)
+  ///
+  /// `supplier` has what of the file is stored on this machine.
+  package func makeFile(
+    byteCount: UInt64, claim: Digest?, volume: TierVolume, supplier: (any PageSupplier)? = nil
+  ) -> FilePages {
+    let file = FilePages(
+      byteCount: byteCount, claim: claim, volume: volume, domain: self, supplier: supplier)
     if let claim, tier.options.sharesFiles {
       register(file, as: FileIdentity(fingerprint: claim, byteCount: byteCount))
     }
@@ -75,6 +82,11 @@ package final class SharingDomain: Sendable {
     claims.withLock { table in table.values.count { $0.shared != nil && $0.files.count > 1 } }
   }
 
+  /// The files that claim to be `identity`.
+  func claimants(of identity: FileIdentity) -> [FilePages] {
+    claims.withLock { table in table[identity]?.files.compactMap(\.file) ?? [] }
+  }
+
   private func register(_ file: FilePages, as identity: FileIdentity) {
     let (shared, others) = claims.withLock { table -> (SharedFile?, [FilePages]) in
       let others = table[identity]?.files.compactMap(\.file) ?? []
@@ -83,8 +95,8 @@ package final class SharingDomain: Sendable {
     }
     if let shared {
       file.attach(to: shared)
-    } else if let candidate = others.first(where: { tier.isComplete($0.own) }) {
-      verify(candidate)
+    } else if !others.isEmpty {
+      verify(others.first { tier.isComplete($0.own) } ?? others[0])
     }
   }
 
@@ -125,12 +137,25 @@ package final class SharingDomain: Sendable {
 
   private func verifyNow(_ file: FilePages) {
     guard let identity = startVerifying(file) else { return }
-    guard let measured = measure(file), measured.identity == identity else {
-      tier.setSealed(file.own, false)
-      claims.withLock { $0[identity]?.isBeingVerified = false }
-      return
+    var measured = measurePages(of: file)
+    if measured?.identity == identity, let measured { return publish(measured, of: file.own) }
+    tier.setSealed(file.own, false)
+    if measured == nil, file.byteCount <= Self.storedByteCountMax, let supplier = file.supplier {
+      // Not all of it is in memory, but what is stored may be enough; none of that is kept.
+      measured = measure(file, supplier.supply)
+      if measured?.identity == identity, let measured {
+        let made = tier.makeFile(byteCount: file.byteCount, volume: file.volume)
+        tier.setSealed(made, true)
+        return publish(measured, of: made)
+      }
     }
-    publish(file, as: identity, measured.digests)
+    claims.withLock { table in
+      table[identity]?.isBeingVerified = false
+      // A liar is not asked again.
+      guard measured != nil else { return }
+      table[identity]?.files.removeAll { $0.identifier == ObjectIdentifier(file) }
+      unsafe file.claim = nil
+    }
   }
 
   private func startVerifying(_ file: FilePages) -> FileIdentity? {
@@ -145,7 +170,7 @@ package final class SharingDomain: Sendable {
 
   /// Finds out what `file`, of which nothing is claimed, is.
   private func index(_ file: FilePages) {
-    guard let measured = measure(file) else { return tier.setSealed(file.own, false) }
+    guard let measured = measurePages(of: file) else { return tier.setSealed(file.own, false) }
     let identity = measured.identity
     let shared = claims.withLock { table -> SharedFile? in
       unsafe file.claim = identity
@@ -155,18 +180,29 @@ package final class SharingDomain: Sendable {
     if let shared {
       file.attach(to: shared)
     } else {
-      publish(file, as: identity, measured.digests)
+      publish(measured, of: file.own)
     }
   }
+
+  private typealias Measured = (identity: FileIdentity, digests: PageDigests)
 
   /// What the pages of `file` add up to; nil unless all are here.
   ///
   /// Seals the file: what the image supplies after it was looked at does not count.
-  private func measure(_ file: FilePages) -> (identity: FileIdentity, digests: PageDigests)? {
+  private func measurePages(of file: FilePages) -> Measured? {
     tier.setSealed(file.own, true)
     guard tier.isComplete(file.own) else { return nil }
+    return measure(file) { (part, offset) in
+      tier.peek(file.own, at: offset, into: &part) == part.byteCount
+    }
+  }
+
+  /// What `read` reads adds up to, from the first to the last byte of `file`; nil if it fails.
+  private func measure(
+    _ file: FilePages, _ read: (inout MutableRawSpan, UInt64) -> Bool
+  ) -> Measured? {
     var hash = SHA256()
-    var digests = PageDigests(pageCount: Int(file.own.map.pageCount))
+    var digests = PageDigests()
     var buffer = [UInt8](repeating: 0, count: Self.chunkByteCount)
     var offset: UInt64 = 0
     while offset < file.byteCount {
@@ -174,7 +210,7 @@ package final class SharingDomain: Sendable {
       do {
         var span = buffer.mutableRawSpan
         var part = span[bytes: 0..<length]
-        guard tier.peek(file.own, at: offset, into: &part) == length else { return nil }
+        guard read(&part, offset) else { return nil }
       }
       let bytes = buffer.rawSpan.extracting(0..<length)
       hash.update(bytes)
@@ -188,10 +224,11 @@ package final class SharingDomain: Sendable {
     return (identity, digests)
   }
 
-  /// Makes the pages of `file` those of all files that claim `identity`.
-  private func publish(_ file: FilePages, as identity: FileIdentity, _ digests: PageDigests) {
+  /// Makes the pages of `file` those of all files that claim to be what was measured.
+  private func publish(_ measured: Measured, of file: TierFile) {
+    let identity = measured.identity
     let made = SharedFile(
-      identity: identity, file: file.own, digests: digests, tier: tier)
+      identity: identity, file: file, digests: measured.digests, tier: tier)
     let (shared, files) = claims.withLock { table -> (SharedFile, [FilePages]) in
       var claimants = table[identity] ?? Claimants()
       let shared = claimants.shared ?? made

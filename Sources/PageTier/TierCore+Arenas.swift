@@ -95,7 +95,11 @@ extension TierCore {
     var read = 0
     var written = 0
     while let entry = log.entry(in: arena, at: read) {
-      if let page = entry.page, isLive(page, at: entry.location) {
+      if let page = entry.page, pages[page].copy == entry.location + 1 {
+        // Hot pages have no need of it for now.
+        pages[page].copy = 0
+        log.forget(byteCount: pages[byteCount: page])
+      } else if let page = entry.page, isLive(page, at: entry.location) {
         let state = pages.state(page)
         if keepingUsed, state.useCount > 0, startMove(of: page, in: state) {
           pages[location: page] = log.move(entry, to: written, in: arena)
@@ -142,7 +146,6 @@ extension TierCore {
       arenas.free(frame: frame)
       return
     }
-    let byteCount = pages[byteCount: page]
     guard
       unsafe decode(
         page, from: 0, into: bytes.address(ofFrame: frame),
@@ -152,7 +155,7 @@ extension TierCore {
       pages.publish(page, as: state)
       return
     }
-    log.forget(byteCount: byteCount)
+    pages[page].copy = pages[location: page] + 1
     pages[location: page] = frame
     counts.hotPageCount += 1
     protected.insert(page, in: pages)

@@ -19,9 +19,9 @@ extension TierCore {
     let batch = arenas.logArenaCount > 0 ? takeBatch() : nil
     var freedCount = 0
     while freedCount + (batch?.count ?? 0) < EvictionBatch.countMax, let victim = nextVictim() {
-      if let batch, pinForCompression(victim) {
+      if let batch, pages[victim].copy == 0, pinForCompression(victim) {
         batch.append(victim)
-      } else if retire(victim) {
+      } else if demote(victim) || retire(victim) {
         freedCount += 1
       } else {
         requeue(victim)
@@ -97,6 +97,21 @@ extension TierCore {
       if pages.change(page, from: state, to: changed) { return }
       state = pages.state(page)
     }
+  }
+
+  /// Leaves of the hot `page` only what the log has of it; false if that is nothing, or it is read.
+  private func demote(_ page: UInt32) -> Bool {
+    let state = pages.state(page)
+    guard pages[page].copy != 0, startMove(of: page, in: state) else { return false }
+    queueRemove(page)
+    arenas.free(frame: pages[location: page])
+    counts.hotPageCount -= 1
+    pages[location: page] = pages[page].copy - 1
+    pages[page].copy = 0
+    pages.publish(
+      page,
+      as: PageState(generation: state.generation, residency: .compressed, isReturning: true))
+    return true
   }
 
   /// Takes `page` out of its queue with a pin, if it is to be compressed and nobody reads it.

@@ -61,6 +61,7 @@ extension TierCore {
     pages[page].domain = file.volume.domain.number
     pages[page].sample = sample
     pages[page].referenceCount = 0
+    pages[page].copy = 0
     volumes.charge(file.volume.number)
     domains.charge(file.volume.domain.number)
     counts.hotPageCount += 1

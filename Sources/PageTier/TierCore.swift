@@ -7,7 +7,8 @@ internal import Linux
 /// are compressed without it. Invariants, whenever the lock is free:
 /// - a page that is not free is in exactly one queue if it is hot and unless its evictor holds it,
 ///   and in none if it is compressed;
-/// - a hot page owns its frame, and a compressed one an entry of the log;
+/// - a hot page owns its frame, and a compressed one an entry of the log, which it keeps when it
+///   gets hot until the log comes by;
 /// - no page is moving.
 @safe
 final class TierCore: @unchecked Sendable {
@@ -113,9 +114,11 @@ final class TierCore: @unchecked Sendable {
 
   private func forget(_ page: UInt32, residency: PageState.Residency) {
     queueRemove(page)
-    if residency == .compressed {
+    if residency == .compressed || pages[page].copy != 0 {
       log.forget(byteCount: pages[byteCount: page])
-    } else {
+      pages[page].copy = 0
+    }
+    if residency == .hot {
       arenas.free(frame: pages[location: page])
       counts.hotPageCount -= 1
     }

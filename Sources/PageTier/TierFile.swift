@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// One file's pages in the tier, be it of one image or shared by several.
 ///
 /// Made by ``PageTier/makeFile(byteCount:volume:)``. Thread-safe: readers walk its map without a
@@ -14,9 +16,7 @@ package final class TierFile: Sendable {
   init(byteCount: UInt64, volume: TierVolume) {
     self.byteCount = byteCount
     self.volume = volume
-    map = FileMap(
-      pageCount: (byteCount + UInt64(PageContent.pageByteCount) - 1)
-        / UInt64(PageContent.pageByteCount))
+    map = FileMap(pageCount: byteCount.dividedRoundingUp(by: UInt64(PageContent.pageByteCount)))
   }
 }
 

@@ -34,6 +34,7 @@ package struct TierStatistics: Sendable, Equatable {
   package var logicalByteCount = 0
   /// Pages held as they are.
   package var pageCount = 0
+  /// Pages held compressed, those included that are held as they are too.
   package var compressedPageCount = 0
   package var compressedByteCount = 0
   /// Pages of files that are all zeros, and take nothing.

@@ -1,5 +1,5 @@
 internal import BlockStore
-internal import Bytes
+package import Bytes
 internal import Linux
 
 /// One version of a remote object, read through memory, the disk cache and its origin.
@@ -97,6 +97,22 @@ package final class CachedObject: Sendable {
     } else {
       stored.fill(block: block, with: bytes.rawSpan)
     }
+  }
+
+  /// Whether memory or disk have all of `range`, which is within the object.
+  package func isCached(_ range: ByteRange) -> Bool {
+    guard !range.isEmpty else { return true }
+    let stored = self.stored
+    return blocks(of: range).allSatisfy { block in
+      tiers.memory.peek(key(block)) != nil || stored.contains(block: block)
+    }
+  }
+
+  /// Tells the disk cache that `range`, which is within the object, is in use above.
+  package func noteUse(of range: ByteRange) {
+    guard !range.isEmpty else { return }
+    let stored = self.stored
+    for block in blocks(of: range) { stored.noteUse(block: block) }
   }
 
   /// Drops what memory has of the object; the next read looks on disk.

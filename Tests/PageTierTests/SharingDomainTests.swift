@@ -116,6 +116,58 @@ import Testing
     #expect(difference(Self.read(honest, from: genuine).bytes, genuine) == nil)
   }
 
+  /// What is stored of a file, which is no more than its first bytes.
+  final class Store: PageSupplier {
+    let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) {
+      self.bytes = bytes
+    }
+
+    func supply(into target: inout MutableRawSpan, at offset: UInt64) -> Bool {
+      let range = Int(offset)..<Int(offset) + target.byteCount
+      guard range.upperBound <= bytes.count else { return false }
+      let bytes = bytes
+      target.copy(bytes.rawSpan.extracting(range))
+      return true
+    }
+
+    func noteUse(from offset: UInt64, byteCount: UInt64) {}
+  }
+
+  @Test(arguments: [5000, 2_000_000])
+  func `what another image has stored is read from there`(byteCount: Int) throws {
+    let fixture = try Fixture()
+    let bytes = Self.content(byteCount)
+    let claim = SHA256.digest(of: bytes.rawSpan)
+    let first = fixture.domain.makeFile(
+      byteCount: UInt64(byteCount), claim: claim, volume: try fixture.volume(),
+      supplier: Store(bytes))
+    let second = fixture.domain.makeFile(
+      byteCount: UInt64(byteCount), claim: claim, volume: try fixture.volume(),
+      supplier: Store([]))
+    fixture.work.drain()
+    let result = Self.read(second, from: bytes)
+    #expect(result.loaded == 0)
+    #expect(difference(result.bytes, bytes) == nil)
+    withExtendedLifetime(first) {}
+  }
+
+  @Test func `what a forged image has stored is not read by others`() throws {
+    let fixture = try Fixture()
+    let genuine = Self.content(20_000)
+    let forged = Self.content(20_000, seed: 2)
+    let claim = SHA256.digest(of: genuine.rawSpan)
+    let forger = fixture.domain.makeFile(
+      byteCount: 20_000, claim: claim, volume: try fixture.volume(), supplier: Store(forged))
+    let honest = fixture.domain.makeFile(
+      byteCount: 20_000, claim: claim, volume: try fixture.volume(), supplier: Store([]))
+    let result = Self.read(honest, from: genuine)
+    #expect(result.loaded == genuine.count)
+    #expect(difference(result.bytes, genuine) == nil)
+    withExtendedLifetime(forger) {}
+  }
+
   @Test func `images of different domains share nothing`() throws {
     let fixture = try Fixture(sharesContent: true)
     let other = try #require(SharingDomain(tier: fixture.tier, work: fixture.work))

@@ -14,7 +14,8 @@ struct Benchmarks: ParsableCommand {
   @Argument(help: "What to measure.") var suite: Suite
   @Flag(help: "Print one JSON array of rows.") var json = false
   @Option(help: "How often to measure; the medians are shown.") var runs = 5
-  @Option(help: "Measure only this part of the suite `store`, `erofs` or `share`.") var part: String?
+  @Option(help: "Measure only this part of the suite `store`, `erofs` or `share`.")
+  var part: String?
   @Option(
     help: "The directory that the suite `pack` makes images of; 500 MB at least say something.")
   var tree = "/usr/share"

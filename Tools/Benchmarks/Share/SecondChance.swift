@@ -10,7 +10,8 @@ internal import TestSupport
 /// the compressed part and without.
 struct SecondChance {
   private static let byteRate = 100_000_000.0
-  private static let warmUpCount = 60_000
+  /// Some twenty reads a page: a page is compressed when it goes for the second time.
+  private static let warmUpCount = 500_000
   private static let readCount = 20_000
   private static let goal = 2.0
 
@@ -58,6 +59,10 @@ struct SecondChance {
     let seconds = try timed {
       try readAtRandom(images, pageCount: pages, count: Self.readCount, seed: 2)
     }
+    let statistics = images.tier.statistics
+    note(
+      "\(statistics.pageCount) pages as they are and \(statistics.compressedPageCount) in "
+        + "\(statistics.compressedByteCount >> 20) MiB, of \(pages)")
     return Double(Self.readCount) / seconds
   }
 

@@ -77,11 +77,17 @@ private struct FilePagesInMemory {
     guard let tier = PageTier(options), let domain = tier.makeDomain(),
       let volume = tier.makeVolume(in: domain)
     else { throw StageError("not enough addresses for a tier") }
-    let files = contents.map { tier.makeFile(byteCount: UInt64($0.count), volume: volume) }
-    return processorTime {
-      for (content, file) in zip(contents, files) {
-        tier.insert(content.rawSpan, into: file, at: 0)
+    // The second time, when the memory is there.
+    var seconds = 0.0
+    for _ in 1...2 {
+      let files = contents.map { tier.makeFile(byteCount: UInt64($0.count), volume: volume) }
+      seconds = processorTime {
+        for (content, file) in zip(contents, files) {
+          tier.insert(content.rawSpan, into: file, at: 0)
+        }
       }
+      for file in files { tier.remove(file) }
     }
+    return seconds
   }
 }
