@@ -9,7 +9,7 @@ internal import ReadPath
 extension Node {
   package func status() throws(Failure) -> CacheStatusReport {
     let (status, memory, blocks) = (
-      store.status(), pages.tier.statistics, tiers.memory.statistics
+      store.status(), pages.statistics, tiers.memory.statistics
     )
     var origin = CacheStatusReport.Origin()
     for statistics in originStatistics { origin.add(statistics) }
@@ -74,7 +74,10 @@ extension Node {
         olderThanSeconds: options.olderThanSeconds,
         key: key, isDryRun: options.isDryRun))
     // Blocks in RAM alone would be neither kept for the next process nor fetched again for it.
-    if !options.isDryRun { tiers.memory.removeAll() }
+    if !options.isDryRun {
+      tiers.memory.removeAll()
+      pages.tier.removeAll()
+    }
     return CullOutcome(
       culledBlocks: report.blockCount, culledBytes: report.byteCount,
       freeBlocks: report.freeBlockCount, dryRun: report.isDryRun)
@@ -91,6 +94,7 @@ extension Node {
     let key = try key(of: source)
     // What RAM holds of it would hide that the disk has nothing any more.
     forgetBlocks(of: String(decoding: key, as: UTF8.self))
+    pages.tier.removeAll()
     guard keepingObject ? store.invalidate(key: key) : store.remove(key: key) else {
       throw Self.unknown(source)
     }

@@ -53,6 +53,15 @@ final class PageMemory: Sendable {
     }?.stop()
   }
 
+  /// What is held and how often it helped; logical bytes count a shared file for each that it is.
+  var statistics: TierStatistics {
+    var result = tier.statistics
+    for domain in domains.withLock({ Array($0.values) }) {
+      result.logicalByteCount += domain.savedByteCount
+    }
+    return result
+  }
+
   /// `image` with the pages of its files in the domain called `name`; nil when there are thousands
   /// of domains or of images in it.
   func paged(_ image: Image, inDomain name: String) -> PagedImage? {

@@ -53,6 +53,11 @@ final class FileMap: @unchecked Sendable {
     unsafe Self.removeAll(root, count: rootCount, height: height, forget)
   }
 
+  /// How many entries `isWanted` holds for; nodes that were never made are not looked at.
+  func count(where isWanted: (PageReference) -> Bool) -> Int {
+    unsafe Self.count(root, count: rootCount, height: height, isWanted)
+  }
+
   @inline(__always)
   private func cell(of index: UInt64) -> UnsafeMutablePointer<Atomic<UInt64>>? {
     var node = unsafe root
@@ -108,6 +113,22 @@ final class FileMap: @unchecked Sendable {
     }
     unsafe node.deinitialize(count: count)
     unsafe node.deallocate()
+  }
+
+  private static func count(
+    _ node: UnsafeMutablePointer<Atomic<UInt64>>, count: Int, height: Int,
+    _ isWanted: (PageReference) -> Bool
+  ) -> Int {
+    var sum = 0
+    for slot in 0..<count {
+      let word = unsafe node[slot].load(ordering: .acquiring)
+      if height == 0 {
+        if isWanted(PageReference(rawValue: word)) { sum += 1 }
+      } else if let child = unsafe UnsafeMutablePointer<Atomic<UInt64>>(bitPattern: UInt(word)) {
+        sum += unsafe Self.count(child, count: fanout, height: height - 1, isWanted)
+      }
+    }
+    return sum
   }
 
   private static func removeAll(

@@ -105,6 +105,11 @@ package final class PageTier: Sendable {
     return true
   }
 
+  /// Bytes of the pages of `file` that are here.
+  package func heldByteCount(of file: TierFile) -> Int {
+    file.map.count(where: core.isHere) * Self.pageByteCount
+  }
+
   /// Keeps the pages of `file` that `bytes`, which lie `offset` bytes in, has all of.
   ///
   /// The last page of a file is as short as the file makes it. A sealed file takes only bytes that
@@ -141,6 +146,15 @@ package final class PageTier: Sendable {
       let arenaCount = min(max(1, byteCount / Arenas.byteCount), core.arenas.count)
       core.shrink(to: arenaCount)
       return arenaCount * Arenas.byteCount
+    }
+  }
+
+  /// Drops all pages that nobody is reading, and gives their memory back.
+  package func removeAll() {
+    core.withLock {
+      let limit = core.arenas.limit
+      core.shrink(to: 0)
+      core.arenas.limit = limit
     }
   }
 

@@ -77,9 +77,18 @@ package final class SharingDomain: Sendable {
   /// Bytes of pages that the domain is charged for.
   package var chargedByteCount: Int { tier.chargedByteCount(of: domain) }
 
-  /// Verified files that more than one file of an image is.
-  package var sharedFileCount: Int {
-    claims.withLock { table in table.values.count { $0.shared != nil && $0.files.count > 1 } }
+  /// What more would be held if each file that is known to be another had pages of its own.
+  ///
+  /// O(shared files and their pages).
+  package var savedByteCount: Int {
+    let shared = claims.withLock { table in
+      table.values.compactMap { claimants in
+        claimants.shared.map { (file: $0, count: claimants.files.count) }
+      }
+    }
+    return shared.reduce(0) { sum, entry in
+      entry.count > 1 ? sum + (entry.count - 1) * tier.heldByteCount(of: entry.file.file) : sum
+    }
   }
 
   /// The files that claim to be `identity`.

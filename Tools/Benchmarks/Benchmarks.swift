@@ -20,6 +20,8 @@ struct Benchmarks: ParsableCommand {
     help: "The directory that the suite `pack` makes images of; 500 MB at least say something.")
   var tree = "/usr/share"
   @Option(help: "Where the pairs of images of the suite `share` are.") var corpus = ""
+  @Option(help: "Draw the pairs of the suite `share` into this file, as SVG.")
+  var picture: String?
   @Option(help: .hidden) var cullet: String
   @Option(help: .hidden) var directory: String
 
@@ -64,7 +66,8 @@ struct Benchmarks: ParsableCommand {
     let stage = try Stage(directory: directory, binary: cullet)
     defer { stage.tearDown() }
     return try ShareSuite(
-      stage: stage, corpus: corpus, part: part.flatMap { .init(rawValue: $0) }
+      stage: stage, corpus: corpus, part: part.flatMap { .init(rawValue: $0) },
+      picture: picture
     ).rows(runCount: runs)
   }
 

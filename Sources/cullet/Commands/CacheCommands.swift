@@ -88,7 +88,9 @@ struct CacheStatus: ParsableCommand {
       \(report.disk.checksumFailures) checksum failures
       scrub      \(scrubText(report.scrub))
       memory     \(sizeText(UInt64(report.memory.residentBytes))) of \
-      \(sizeText(UInt64(report.memory.budgetBytes))), \(report.memory.hits) hits, \
+      \(sizeText(UInt64(report.memory.budgetBytes))) for \
+      \(sizeText(UInt64(report.memory.logicalBytes))) of files, \(report.memory.hits) page hits \
+      (\(report.memory.sharedHits) shared, \(report.memory.compressedHits) compressed), \
       \(report.memory.misses) misses
       origin     \(report.origin.requests) requests, \(sizeText(report.origin.bytes)), \
       \(report.origin.retries) retries, \(report.origin.failures) failures

@@ -7,9 +7,12 @@ struct PairSharing {
 
   let stage: Stage
   let corpus: String
+  /// Where to draw what was seen; nil for nowhere.
+  let picture: String?
 
   func measure() throws -> [(Series, Double?)] {
     var rows: [(Series, Double?)] = []
+    var bars: [SharingPicture.Bars] = []
     for pair in try CorpusPair.all(in: corpus) {
       note("\(pair.first) and \(pair.second)")
       let paths = try [pair.first, pair.second].map {
@@ -22,11 +25,15 @@ struct PairSharing {
       note(
         "\(name): \(mebibytes(none)) MiB without sharing, \(mebibytes(files)) with files shared, "
           + "\(mebibytes(pages)) with pages shared; the letter saved \(pair.letterSaving ?? "-")")
+      bars.append(
+        .init(
+          pair: name, none: mebibytes(none), files: mebibytes(files), pages: mebibytes(pages)))
       rows.append(
         (row(name, "files shared", files, of: none, ideal: pair.idealFileSaving), 0.99))
       rows.append(
         (row(name, "pages shared", pages, of: none, ideal: pair.idealPageSaving), 0.98))
     }
+    if let picture { try SharingPicture(bars: bars).write(to: picture) }
     return rows
   }
 

@@ -10,10 +10,12 @@ struct ShareSuite {
   private let stage: Stage
   private let corpus: String
   private let parts: [Part]
+  private let picture: String?
 
   /// The suite, or one `part` of it; `corpus` is where the images of the pairs and their analysis
-  /// lie.
-  init(stage: Stage, corpus: String, part: Part?) {
+  /// lie, and `picture` where to draw what the pairs take.
+  init(stage: Stage, corpus: String, part: Part?, picture: String?) {
+    self.picture = picture
     self.stage = stage
     self.corpus = corpus
     parts = part.map { [$0] } ?? Part.allCases
@@ -24,7 +26,8 @@ struct ShareSuite {
     for part in parts {
       note("\(part)")
       switch part {
-      case .pairs: measured += try PairSharing(stage: stage, corpus: corpus).measure()
+      case .pairs:
+        measured += try PairSharing(stage: stage, corpus: corpus, picture: picture).measure()
       case .hits: measured += try TierHits().measure(runCount: runCount)
       case .overhead:
         measured += try SharingOverhead(stage: stage, corpus: corpus).measure(runCount: runCount)
