@@ -39,7 +39,22 @@ package final class SharingDomain: Sendable {
     var isBeingVerified = false
   }
 
+  /// Files of which nothing is claimed, while there is nobody to share them with.
+  private struct Loneliness {
+    /// Files that are remembered: as many as images do.
+    static let fileCountMax = 1 << 17
+
+    var volumes: [WeakVolume] = []
+    var files: [WeakFile] = []
+    var isOver = false
+  }
+
+  private struct WeakVolume {
+    weak var volume: TierVolume?
+  }
+
   package let tier: PageTier
+  private let loneliness = Lock(Loneliness())
   private let domain: TierDomain
   private let claims = Lock<[FileIdentity: Claimants]>([:])
   private let work: WorkQueue
@@ -56,7 +71,20 @@ package final class SharingDomain: Sendable {
 
   /// A volume of the domain; nil when there are thousands.
   package func makeVolume(byteCountMax: Int? = nil) -> TierVolume? {
-    tier.makeVolume(in: domain, byteCountMax: byteCountMax)
+    guard let made = tier.makeVolume(in: domain, byteCountMax: byteCountMax) else { return nil }
+    // Whatever is strong in here is let go only when the lock is free.
+    let (others, files) = loneliness.withLock { state -> ([TierVolume], [WeakFile]) in
+      let others = state.volumes.compactMap(\.volume)
+      state.volumes = (others + [made]).map { WeakVolume(volume: $0) }
+      guard !others.isEmpty else { return (others, []) }
+      defer { state.files = [] }
+      state.isOver = true
+      return (others, state.files)
+    }
+    if !others.isEmpty, !files.isEmpty {
+      work.add { for file in files.lazy.compactMap(\.file) { self.index(file) } }
+    }
+    return made
   }
 
   /// A file of an image, of `byteCount` bytes, at least 1, whose fingerprint is `claim` if the image
@@ -117,7 +145,12 @@ package final class SharingDomain: Sendable {
       return (claim, claim.flatMap { table[$0]?.files.count } ?? 0 > 1)
     }
     if claim == nil {
-      work.add { self.index(file) }
+      let isAlone = loneliness.withLock { state in
+        guard !state.isOver else { return false }
+        if state.files.count < Loneliness.fileCountMax { state.files.append(WeakFile(file)) }
+        return true
+      }
+      if !isAlone { work.add { self.index(file) } }
     } else if hasRival {
       verify(file)
     }

@@ -42,10 +42,13 @@ package final class WorkQueue: Sendable {
 
   /// Adds `work`, unless too much waits.
   package func add(_ work: @escaping @Sendable () -> Void) {
-    state.withLock {
-      if !$0.isStopped, $0.work.count < Self.lengthMax { $0.work.append(work) }
+    let isIdle = state.withLock { state in
+      guard !state.isStopped, state.work.count < Self.lengthMax else { return false }
+      state.work.append(work)
+      return state.work.count == 1 && !state.isBusy
     }
-    state.signalAll()
+    // A thread that is at work looks for more by itself.
+    if isIdle { state.signalAll() }
   }
 
   /// Returns when all that was added is done.
