@@ -17,9 +17,9 @@ package struct ServingOptions: Sendable {
   package var handleless: Bool
   /// Whether every listing of a directory brings the attributes of its entries along.
   ///
-  /// Otherwise the kernel asks for them with the first part of a listing, and with more once they
-  /// turn out to be wanted: good where an inode may have to be fetched, dear where all are at hand,
-  /// for each entry that is looked at then costs a request.
+  /// Otherwise the kernel asks for them with the first part of a listing, and with more only if
+  /// entries are looked at while the rest is still to come. Most programs read a directory to its
+  /// end first; each entry beyond the first part then costs a LOOKUP.
   package var listsAttributesAlways: Bool
   /// The kernel's read-ahead window per file, in bytes, as far as the mount could raise it.
   package var readAheadByteCount: Int
@@ -29,7 +29,7 @@ package struct ServingOptions: Sendable {
   package init(
     threadCount: Int = 4, threadCountMax: Int = 32, timeouts: CacheTimeouts = .immutable,
     handleless: Bool = true,
-    listsAttributesAlways: Bool = false, readAheadByteCount: Int = 1 << 20,
+    listsAttributesAlways: Bool = true, readAheadByteCount: Int = 1 << 20,
     backgroundRequestCount: UInt16 = 64
   ) {
     self.threadCount = threadCount
