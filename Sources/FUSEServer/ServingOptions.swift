@@ -1,9 +1,14 @@
 package import FUSEProtocol
+internal import Linux
 
 /// How a session serves.
 package struct ServingOptions: Sendable {
   /// The largest READ: 256 pages, the kernel's own limit unless root raises it.
   package static let readByteCountMax = 1 << 20
+
+  /// As many threads as can run at once, within reason: the kernel hands requests to the one that
+  /// has waited longest, so that more of them would only find their caches cold.
+  package static var defaultThreadCount: Int { min(max(2, CurrentProcess.processorCount), 16) }
 
   /// How many threads there are from the start, each with a buffer of its own.
   package var threadCount: Int
@@ -27,7 +32,8 @@ package struct ServingOptions: Sendable {
   package var backgroundRequestCount: UInt16
 
   package init(
-    threadCount: Int = 4, threadCountMax: Int = 32, timeouts: CacheTimeouts = .immutable,
+    threadCount: Int = defaultThreadCount, threadCountMax: Int = 32,
+    timeouts: CacheTimeouts = .immutable,
     handleless: Bool = true,
     listsAttributesAlways: Bool = true, readAheadByteCount: Int = 1 << 20,
     backgroundRequestCount: UInt16 = 64
