@@ -1,9 +1,14 @@
 package import FUSEProtocol
+internal import Linux
 
 /// How a session serves.
 package struct ServingOptions: Sendable {
   /// The largest READ: 256 pages, the kernel's own limit unless root raises it.
   package static let readByteCountMax = 1 << 20
+
+  /// As many threads as can run at once, within reason: the kernel hands requests to the one that
+  /// has waited longest, so that more of them would only find their caches cold.
+  package static var defaultThreadCount: Int { min(max(2, CurrentProcess.processorCount), 16) }
 
   /// How many threads there are from the start, each with a buffer of its own.
   package var threadCount: Int
@@ -17,9 +22,9 @@ package struct ServingOptions: Sendable {
   package var handleless: Bool
   /// Whether every listing of a directory brings the attributes of its entries along.
   ///
-  /// Otherwise the kernel asks for them with the first part of a listing, and with more once they
-  /// turn out to be wanted: good where an inode may have to be fetched, dear where all are at hand,
-  /// for each entry that is looked at then costs a request.
+  /// Otherwise the kernel asks for them with the first part of a listing, and with more only if
+  /// entries are looked at while the rest is still to come. Most programs read a directory to its
+  /// end first; each entry beyond the first part then costs a LOOKUP.
   package var listsAttributesAlways: Bool
   /// The kernel's read-ahead window per file, in bytes, as far as the mount could raise it.
   package var readAheadByteCount: Int
@@ -27,9 +32,10 @@ package struct ServingOptions: Sendable {
   package var backgroundRequestCount: UInt16
 
   package init(
-    threadCount: Int = 4, threadCountMax: Int = 32, timeouts: CacheTimeouts = .immutable,
+    threadCount: Int = defaultThreadCount, threadCountMax: Int = 32,
+    timeouts: CacheTimeouts = .immutable,
     handleless: Bool = true,
-    listsAttributesAlways: Bool = false, readAheadByteCount: Int = 1 << 20,
+    listsAttributesAlways: Bool = true, readAheadByteCount: Int = 1 << 20,
     backgroundRequestCount: UInt16 = 64
   ) {
     self.threadCount = threadCount

@@ -26,14 +26,14 @@ import Testing
 
   @Test func `only features that both sides have are agreed on`() {
     let reply = negotiate()?.reply
-    #expect(reply?.flags == Negotiation.wanted)
+    #expect(reply?.flags == Negotiation.wanted.subtracting(.readDirectoryPlusAutomatic))
     #expect(reply?.pageCountMax == 256)
     #expect(negotiate(flags: [.posixACL, .asyncRead])?.reply.flags == [.asyncRead])
   }
 
-  @Test func `attributes with every listing are had by not leaving it to the kernel`() {
-    let flags = negotiate(options: ServingOptions(listsAttributesAlways: true))?.reply.flags
-    #expect(flags == Negotiation.wanted.subtracting(.readDirectoryPlusAutomatic))
+  @Test func `whether a listing brings attributes is left to the kernel on demand`() {
+    let flags = negotiate(options: ServingOptions(listsAttributesAlways: false))?.reply.flags
+    #expect(flags == Negotiation.wanted)
   }
 
   @Test func `opens need handles when the kernel does not know better`() {

@@ -29,7 +29,8 @@ enum Access: String, CaseIterable {
     }
   }
 
-  private static func readInOrder(_ path: String, passCount: Int) throws -> Double {
+  /// Reads the file at `path` from start to end, `passCount` times; returns megabytes a second.
+  static func readInOrder(_ path: String, passCount: Int) throws -> Double {
     let file = try FileDescriptor(opening: path, .readOnly)
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     var byteCount = 0
@@ -48,8 +49,8 @@ enum Access: String, CaseIterable {
     return Double(byteCount) / 1e6 / seconds
   }
 
-  /// Reads pages at offsets that are the same in every run and on both sides.
-  private static func readAtRandom(_ path: String, count: Int) throws -> Double {
+  /// Reads pages at offsets that are the same in every run and on both sides; returns reads a second.
+  static func readAtRandom(_ path: String, count: Int) throws -> Double {
     let file = try FileDescriptor(opening: path, .readOnly)
     let pageCount = try file.status().byteCount / 4096
     var generator = SeededGenerator(seed: 1)

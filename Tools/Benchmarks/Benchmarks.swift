@@ -5,7 +5,7 @@ internal import Foundation
 @main
 struct Benchmarks: ParsableCommand {
   enum Suite: String, ExpressibleByArgument, CaseIterable {
-    case main, store, erofs, pack, share
+    case main, mount, store, erofs, pack, share
   }
 
   static let configuration = CommandConfiguration(
@@ -14,8 +14,7 @@ struct Benchmarks: ParsableCommand {
   @Argument(help: "What to measure.") var suite: Suite
   @Flag(help: "Print one JSON array of rows.") var json = false
   @Option(help: "How often to measure; the medians are shown.") var runs = 5
-  @Option(help: "Measure only this part of the suite `store`, `erofs` or `share`.")
-  var part: String?
+  @Option(help: "Measure only this part of the suite; not all have parts.") var part: String?
   @Option(
     help: "The directory that the suite `pack` makes images of; 500 MB at least say something.")
   var tree = "/usr/share"
@@ -29,6 +28,7 @@ struct Benchmarks: ParsableCommand {
     guard runs >= 1 else { throw ValidationError("--runs is at least 1") }
     let parts: [String] =
       switch suite {
+      case .mount: MountSuite.Part.allCases.map(\.rawValue)
       case .store: StoreSuite.Part.allCases.map(\.rawValue)
       case .erofs: EROFSSuite.Part.allCases.map(\.rawValue)
       case .share: ShareSuite.Part.allCases.map(\.rawValue)
@@ -43,6 +43,7 @@ struct Benchmarks: ParsableCommand {
     let rows =
       switch suite {
       case .main: try mainRows()
+      case .mount: try mountRows()
       case .store:
         try StoreSuite(directory: directory, part: part.flatMap { .init(rawValue: $0) })
           .rows(runCount: runs)
@@ -69,6 +70,13 @@ struct Benchmarks: ParsableCommand {
       stage: stage, corpus: corpus, part: part.flatMap { .init(rawValue: $0) },
       picture: picture
     ).rows(runCount: runs)
+  }
+
+  private func mountRows() throws -> [Row] {
+    let stage = try Stage(directory: directory, binary: cullet)
+    defer { stage.tearDown() }
+    return try MountSuite(stage: stage, part: part.flatMap { .init(rawValue: $0) })
+      .rows(runCount: runs)
   }
 
   private func mainRows() throws -> [Row] {

@@ -1,0 +1,81 @@
+internal import TestSupport
+
+/// One thing done to a mounted image, and how near to the kernel it ought to come.
+struct MountTask {
+  /// What is done.
+  private enum Work {
+    case archive, random, sequential, listing, readers
+  }
+
+  static let kernelName = "kernel EROFS, local file"
+
+  let part: MountSuite.Part
+  let name: String
+  /// The image's file, without its suffix.
+  let image: String
+  /// Ratios to the kernel's EROFS.
+  let coldGoal: Double
+  let warmGoal: Double
+  private let unit: Series.Unit
+  private let work: Work
+
+  /// Each with an image that is plain and, where there are contents to read, one that is LZ4.
+  static let all: [MountTask] =
+    ["plain", "LZ4"].map { kind in
+      // At most twice, and warm 1.3 times, as long.
+      MountTask(
+        part: .tar, name: "tar of /usr/share, \(kind)", image: "share-\(kind.lowercased())",
+        coldGoal: 1 / 2.0, warmGoal: 1 / 1.3, unit: .seconds, work: .archive)
+    }
+    + ["plain", "LZ4"].map { kind in
+      MountTask(
+        part: .random, name: "4 KiB at random, \(kind)", image: "large-\(kind.lowercased())",
+        coldGoal: 0.5, warmGoal: 0.9, unit: .readsPerSecond, work: .random)
+    }
+    + ["plain", "LZ4"].map { kind in
+      MountTask(
+        part: .sequential, name: "1 MiB in order, \(kind)", image: "large-\(kind.lowercased())",
+        coldGoal: 0.9, warmGoal: 0.95, unit: .megabytesPerSecond, work: .sequential)
+    } + [
+      MountTask(
+        part: .find, name: "find -ls of 100,000 entries", image: "entries",
+        coldGoal: 1 / 3.0, warmGoal: 1 / 1.2, unit: .seconds, work: .listing)
+    ]
+    + ["plain", "LZ4"].map { kind in
+      MountTask(
+        part: .readers, name: "16 readers, 64 KiB at random, \(kind)",
+        image: "large-\(kind.lowercased())",
+        coldGoal: 0.8, warmGoal: 0.8, unit: .megabytesPerSecond, work: .readers)
+    }
+
+  /// No figures yet for this task `condition`.
+  func series(_ condition: String) -> Series {
+    Series(name + condition, unit: unit, otherName: Self.kernelName)
+  }
+
+  /// What is mounted at `point` read for the first time, and once more with everything in memory.
+  func measure(at point: String, on stage: Stage) throws -> (cold: Double, warm: Double) {
+    let cold = try measureOnce(at: point, isWarm: false, on: stage)
+    if work == .random || work == .readers {
+      _ = try Access.readInOrder("\(point)/large.bin", passCount: 1)
+    }
+    return (cold, try measureOnce(at: point, isWarm: true, on: stage))
+  }
+
+  /// What is mounted at `point` read once; `isWarm` asks for more reads, for each takes less time.
+  func measureOnce(at point: String, isWarm: Bool, on stage: Stage) throws -> Double {
+    switch work {
+    case .archive:
+      // Not straight to /dev/null: tar knows that one, and reads nothing.
+      try timed { try stage.shell(#"tar -C "$0" -cf - . | cat >/dev/null"#, point) }
+    case .listing:
+      try timed { try stage.shell(#"find "$0" -ls >/dev/null"#, point) }
+    case .random:
+      try Access.readAtRandom("\(point)/large.bin", count: isWarm ? 200_000 : 2000)
+    case .sequential:
+      try Access.readInOrder("\(point)/large.bin", passCount: isWarm ? 8 : 1)
+    case .readers:
+      try ConcurrentReaders(path: "\(point)/large.bin").measure(readCount: isWarm ? 1000 : 100)
+    }
+  }
+}
