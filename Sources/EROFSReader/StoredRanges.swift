@@ -13,7 +13,8 @@ extension Image {
     var isAtHand = true
     let isKnown = forEachStoredRange(of: inode, from: offset, byteCount: byteCount) {
       (source, range) in
-      isAtHand = source.isAtHand(range)
+      // What is among the metadata may have to be fetched.
+      isAtHand = source?.isAtHand(range) ?? false
       return isAtHand
     }
     return isKnown && isAtHand
@@ -23,22 +24,30 @@ extension Image {
   /// used, though somebody else had them in memory.
   package func noteUse(_ inode: Inode, from offset: UInt64, byteCount: UInt64) {
     _ = forEachStoredRange(of: inode, from: offset, byteCount: byteCount) { (source, range) in
-      source.noteUse(range)
+      source?.noteUse(range)
       return true
     }
   }
 
-  /// Calls `body` with what is stored of a range of `inode`, until it returns false; returns false
-  /// if some of it could not be told.
+  /// Calls `body` with what is stored of a range of `inode`, until it returns false; without a source
+  /// for what is among the metadata.
+  ///
+  /// Returns false if some of it could not be told.
   private func forEachStoredRange(
     of inode: Inode, from offset: UInt64, byteCount: UInt64,
-    _ body: (any BlockSource, ByteRange) -> Bool
+    _ body: ((any BlockSource)?, ByteRange) -> Bool
   ) -> Bool {
     var position = offset
     for _ in 0..<Self.extentCountMax {
       guard position < offset + byteCount else { return true }
       do throws(ReadError) {
         let extent = try extent(of: inode, at: position)
+        if case .metadata = extent.place, extent.kind != .hole,
+          let range = ByteRange(offset: extent.storedOffset, byteCount: extent.storedByteCount),
+          !body(nil, range)
+        {
+          return true
+        }
         if extent.kind != .hole, case .device(let device) = extent.place {
           // Of a long run of plain data only the part that is asked for.
           let isPlain = extent.kind == .plain

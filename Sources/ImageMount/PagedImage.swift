@@ -1,7 +1,6 @@
 internal import Bytes
 package import EROFS
 package import EROFSReader
-internal import Linux
 package import PageTier
 
 /// An image whose file contents are kept in a page tier, where other images of its domain share
@@ -16,8 +15,6 @@ package final class PagedImage: Sendable {
   private let domain: SharingDomain
   private let volume: TierVolume
   private let files = BoundedCache<UInt64, FilePages>(costLimit: fileCountMax, shardCount: 16)
-  /// Held while a file is looked up for the first time, so that two readers make one.
-  private let making = Lock(())
 
   /// `image`, with the pages of its files in `domain`; nil when the domain has thousands of images.
   package init?(_ image: Image, in domain: SharingDomain) {
@@ -48,15 +45,16 @@ package final class PagedImage: Sendable {
   }
 
   private func pages(of inode: Inode) throws(ReadError) -> FilePages {
-    if let known = files.value(for: inode.nid) { return known }
-    let claim = try image.fingerprint(of: inode)
-    return making.withLock { _ in
-      if let known = files.value(for: inode.nid) { return known }
-      let made = domain.makeFile(
-        byteCount: inode.byteCount, claim: claim, volume: volume,
-        supplier: StoredFile(image: image, inode: inode))
-      files.insert(made, for: inode.nid, cost: 1)
-      return made
+    // The inode may have been read anew since, from an origin that says something else by now.
+    if let known = files.value(for: inode.nid), known.byteCount == inode.byteCount {
+      return known
     }
+    // Two readers may make one each; the pages of one go when its reader is done. No lock is held,
+    // for other images may be asked for theirs.
+    let made = domain.makeFile(
+      byteCount: inode.byteCount, claim: try image.fingerprint(of: inode), volume: volume,
+      supplier: StoredFile(image: image, inode: inode))
+    files.insert(made, for: inode.nid, cost: 1)
+    return made
   }
 }

@@ -41,16 +41,14 @@ final class PageMemory: Sendable {
     let wanted =
       byteCount.map { Int(clamping: $0) }
       ?? min(max(usual, Self.defaultRange.lowerBound), Self.defaultRange.upperBound)
-    let maximum = tier.setBudget(byteCount: wanted)
     let tier = tier
-    let made = try PressureWatcher(
-      budget: MemoryBudget(maximum: maximum), use: { tier.statistics.arenaByteCount },
-      apply: { tier.setBudget(byteCount: $0) })
-    watcher.withLock { watcher in
-      let old = watcher
-      watcher = made
-      return old
-    }?.stop()
+    try watcher.withLock { watcher throws(SystemError) in
+      // The old one first: its last word must not come after the new budget.
+      watcher?.stop()
+      watcher = try PressureWatcher(
+        budget: MemoryBudget(maximum: tier.setBudget(byteCount: wanted)),
+        use: { tier.statistics.arenaByteCount }, apply: { tier.setBudget(byteCount: $0) })
+    }
   }
 
   /// What is held and how often it helped; logical bytes count a shared file for each that it is.

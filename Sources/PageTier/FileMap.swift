@@ -31,6 +31,9 @@ final class FileMap: @unchecked Sendable {
     byteCount = rootCount * 8
   }
 
+  /// What an empty map takes.
+  var rootByteCount: Int { rootCount * 8 }
+
   deinit {
     unsafe Self.free(root, count: rootCount, height: height)
   }

@@ -128,21 +128,29 @@ package final class FilePages: @unchecked Sendable {
     {
       return true
     }
-    for other in domain.claimants(of: shared.identity) where other !== self {
-      if other.supplier?.supply(into: &target, at: offset) == true,
-        areGenuine(target.bytes, at: offset, of: shared)
-      {
-        return true
-      }
+    let others = domain.claimants(of: shared.identity).filter { $0 !== self }
+    for other in others.prefix(Self.askedCountMax) {
+      guard other.supplier?.supply(into: &target, at: offset) == true else { continue }
+      if areGenuine(target.bytes, at: offset, of: shared) { return true }
+      other.refute()
     }
     return false
+  }
+
+  /// Other images that are asked for a page before it is fetched.
+  private static let askedCountMax = 4
+
+  /// Takes the file for another than it claims to be, from now on.
+  private func refute() {
+    isRefuted.store(true, ordering: .relaxed)
+    domain.disown(self)
   }
 
   /// Keeps what was loaded of the image, at `offset`; `shared` is what the file was taken for.
   private func keep(_ bytes: RawSpan, at offset: UInt64, of shared: SharedFile?) {
     if let shared {
       guard areGenuine(bytes, at: offset, of: shared) else {
-        isRefuted.store(true, ordering: .relaxed)
+        refute()
         return
       }
       domain.tier.insert(bytes, into: shared.file, at: offset, isVerified: true)

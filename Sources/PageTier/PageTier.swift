@@ -252,9 +252,11 @@ extension PageTier {
   /// A page that was moving has arrived once the lock was had.
   private func pinAfterMove(_ reference: PageReference, isUse: Bool) -> PageState? {
     let state = core.pages.state(reference.page)
-    guard state.generation == reference.generation, state.residency == .moving else { return nil }
-    core.lock()
-    core.unlock()
+    guard state.generation == reference.generation, state.residency != .free else { return nil }
+    if state.residency == .moving {
+      core.lock()
+      core.unlock()
+    }
     return core.pages.pin(reference, isUse: isUse)
   }
 

@@ -12,8 +12,10 @@ package final class SharingDomain: Sendable {
   /// Files up to this are verified by the reader who would profit, longer ones by a thread: hashing
   /// takes no longer than reading and decoding would.
   private static let inlineByteCountMax: UInt64 = 1 << 20
-  /// Files up to this are verified from what is stored when memory has not all of them.
-  private static let storedByteCountMax: UInt64 = 1 << 30
+  /// Files up to this are hashed: a few hundred thousand digests, and some seconds.
+  private static let measuredByteCountMax: UInt64 = 1 << 30
+  /// Files that are known to make one claim; more may share, but none is asked for its pages.
+  private static let claimantCountMax = 64
   /// Verified files that are remembered.
   private static let sharedFileCountMax = 1 << 18
   /// What is hashed at a time.
@@ -126,9 +128,11 @@ package final class SharingDomain: Sendable {
 
   private func register(_ file: FilePages, as identity: FileIdentity) {
     let (shared, others) = claims.withLock { table -> (SharedFile?, [FilePages]) in
-      let others = table[identity]?.files.compactMap(\.file) ?? []
-      table[identity, default: Claimants()].files.append(WeakFile(file))
-      return (table[identity]?.shared, others)
+      var claimants = table[identity] ?? Claimants()
+      let others = claimants.files.compactMap(\.file)
+      if claimants.files.count < Self.claimantCountMax { claimants.files.append(WeakFile(file)) }
+      table[identity] = claimants
+      return (claimants.shared, others)
     }
     if let shared {
       file.attach(to: shared)
@@ -153,6 +157,15 @@ package final class SharingDomain: Sendable {
       if !isAlone { work.add { self.index(file) } }
     } else if hasRival {
       verify(file)
+    }
+  }
+
+  /// Hears that `file` is not what it claims to be: it is no longer asked for its pages.
+  func disown(_ file: FilePages) {
+    claims.withLock { table in
+      guard let claim = unsafe file.claim else { return }
+      table[claim]?.files.removeAll { $0.identifier == ObjectIdentifier(file) }
+      unsafe file.claim = nil
     }
   }
 
@@ -182,7 +195,7 @@ package final class SharingDomain: Sendable {
     var measured = measurePages(of: file)
     if measured?.identity == identity, let measured { return publish(measured, of: file.own) }
     tier.setSealed(file.own, false)
-    if measured == nil, file.byteCount <= Self.storedByteCountMax, let supplier = file.supplier {
+    if measured == nil, let supplier = file.supplier {
       // Not all of it is in memory, but what is stored may be enough; none of that is kept.
       measured = measure(file, supplier.supply)
       if measured?.identity == identity, let measured {
@@ -203,7 +216,8 @@ package final class SharingDomain: Sendable {
   private func startVerifying(_ file: FilePages) -> FileIdentity? {
     claims.withLock { table -> FileIdentity? in
       guard let claim = unsafe file.claim, let claimants = table[claim],
-        claimants.shared == nil, !claimants.isBeingVerified
+        claimants.shared == nil, !claimants.isBeingVerified,
+        file.byteCount <= Self.measuredByteCountMax
       else { return nil }
       table[claim]?.isBeingVerified = true
       return claim
@@ -212,18 +226,10 @@ package final class SharingDomain: Sendable {
 
   /// Finds out what `file`, of which nothing is claimed, is.
   private func index(_ file: FilePages) {
+    guard file.byteCount <= Self.measuredByteCountMax else { return }
     guard let measured = measurePages(of: file) else { return tier.setSealed(file.own, false) }
-    let identity = measured.identity
-    let shared = claims.withLock { table -> SharedFile? in
-      unsafe file.claim = identity
-      table[identity, default: Claimants()].files.append(WeakFile(file))
-      return table[identity]?.shared
-    }
-    if let shared {
-      file.attach(to: shared)
-    } else {
-      publish(measured, of: file.own)
-    }
+    // Known and shared at once: nobody is to verify it, and perhaps unseal it, in between.
+    publish(measured, of: file.own, claiming: file)
   }
 
   private typealias Measured = (identity: FileIdentity, digests: PageDigests)
@@ -267,12 +273,20 @@ package final class SharingDomain: Sendable {
   }
 
   /// Makes the pages of `file` those of all files that claim to be what was measured.
-  private func publish(_ measured: Measured, of file: TierFile) {
+  ///
+  /// `claimant` is taken for one of them from now on.
+  private func publish(
+    _ measured: Measured, of file: TierFile, claiming claimant: FilePages? = nil
+  ) {
     let identity = measured.identity
     let made = SharedFile(
       identity: identity, file: file, digests: measured.digests, tier: tier)
     let (shared, files) = claims.withLock { table -> (SharedFile, [FilePages]) in
       var claimants = table[identity] ?? Claimants()
+      if let claimant {
+        unsafe claimant.claim = identity
+        claimants.files.append(WeakFile(claimant))
+      }
       let shared = claimants.shared ?? made
       claimants.shared = shared
       claimants.isBeingVerified = false

@@ -4,20 +4,30 @@ internal import Linux
 extension TierCore {
   /// Makes the arenas in use no more than `arenaCount`, compressed pages first.
   ///
-  /// More are in use afterwards only if somebody reads a page that would have to move.
+  /// Lock held, but not while readers are waited for: a page that is being read cannot move. More are
+  /// in use afterwards only if one was read all the time, or somebody else wants another limit.
   func shrink(to arenaCount: Int) {
     arenas.limit = arenaCount
     share.limit(to: arenaCount)
-    while arenas.openCount > arenaCount {
+    var waitCount = 0
+    while arenas.openCount > arenaCount, arenas.limit == arenaCount {
       if let arena = emptyOldestLogArena() {
         arenas.close(arena)
       } else if let arena = arenas.emptiest(), empty(arena) {
         arenas.close(arena)
+      } else if waitCount < Self.waitsMax {
+        waitCount += 1
+        unlock()
+        Thread.sleep(milliseconds: 1)
+        lock()
       } else {
-        break
+        return
       }
     }
   }
+
+  /// Milliseconds that readers are given to look away: copying a page takes less than one.
+  private static var waitsMax: Int { 100 }
 
   /// Empties the oldest arena of the log, dropping its pages; nil when there is none or somebody
   /// reads one of them.

@@ -17,7 +17,7 @@ extension TierCore {
     if options.sharesContent {
       indexed = sample
       if sample == 0 {
-        _ = file.map.set(.zeros, at: index)
+        set(.zeros, at: index, of: file)
         counts.zeroMappingCount += 1
         return
       }
@@ -48,6 +48,17 @@ extension TierCore {
   private func accepts(_ index: UInt64, of file: TierFile, _ isVerified: Bool) -> Bool {
     let reference = file.map.reference(at: index)
     return unsafe !file.isRemoved && (isVerified || !file.isSealed) && !isHere(reference)
+      && counts.mapByteCount <= mapByteCountMax
+  }
+
+  /// A sixteenth of the budget, and a MiB: eight bytes a page is a five-hundredth, but whoever reads
+  /// one page here and one there of vast files of zeros takes no pages, and many nodes.
+  private var mapByteCountMax: Int { arenas.limit * Arenas.byteCount / 16 + (1 << 20) }
+
+  private func set(_ reference: PageReference, at index: UInt64, of file: TierFile) {
+    let before = file.map.byteCount
+    _ = file.map.set(reference, at: index)
+    counts.mapByteCount += file.map.byteCount - before
   }
 
   private func publish(
@@ -75,7 +86,7 @@ extension TierCore {
 
   private func refer(from file: TierFile, at index: UInt64, to page: UInt32) {
     let state = pages.state(page)
-    _ = file.map.set(PageReference(page: page, generation: state.generation), at: index)
+    set(PageReference(page: page, generation: state.generation), at: index, of: file)
     pages[page].referenceCount += 1
     counts.logicalPageCount += 1
   }

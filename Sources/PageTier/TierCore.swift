@@ -14,6 +14,8 @@ internal import Linux
 final class TierCore: @unchecked Sendable {
   /// Descriptions of pages for each frame: compressed pages need one too.
   private static let pagesPerFrame = 4
+  /// As far as the locations of the log reach: 128 GiB.
+  private static let arenaCountMax = 65_535
   /// Threads that compress at a time; what others evict meanwhile is dropped.
   private static let batchesMax = 8
   let pages: PageElements
@@ -39,7 +41,7 @@ final class TierCore: @unchecked Sendable {
 
   /// An empty tier of at most `options.byteCountMax`; nil when there are not so many addresses.
   init?(options: TierOptions) {
-    let arenaCount = max(1, options.byteCountMax / Arenas.byteCount)
+    let arenaCount = min(max(1, options.byteCountMax / Arenas.byteCount), Self.arenaCountMax)
     capacity = arenaCount * Arenas.frameCount * Self.pagesPerFrame
     guard let array = PageArray(count: capacity), let arenas = Arenas(count: arenaCount),
       let contents = ContentIndex(pageCount: arenaCount * Arenas.frameCount)
@@ -136,7 +138,9 @@ final class TierCore: @unchecked Sendable {
 
   /// Forgets `file`; pages that no other file names are freed.
   func remove(_ file: TierFile) {
+    guard unsafe !file.isRemoved else { return }
     unsafe file.isRemoved = true
+    counts.mapByteCount -= file.map.byteCount - file.map.rootByteCount
     file.map.removeAll { reference in
       if reference == .zeros {
         counts.zeroMappingCount -= 1

@@ -20,6 +20,8 @@ struct TierCounts {
   /// What all file maps name, but for zeros.
   var logicalPageCount = 0
   var zeroMappingCount = 0
+  /// What the maps of files take beyond their roots.
+  var mapByteCount = 0
 }
 
 /// What the tier holds and how often it helped, since it was made.
