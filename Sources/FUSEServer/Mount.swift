@@ -79,36 +79,11 @@ package struct Mount: Equatable, Sendable {
   }
 
   /// The mounts in the text of a mountinfo file; lines that make no sense are left out.
-  ///
-  /// A line is "ID parent major:minor root directory options [field …] - type source options".
   package static func parse(_ text: [UInt8]) -> [Mount] {
-    text.split(separator: UInt8(ascii: "\n")).compactMap { line in
-      let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-      guard fields.count >= 6,
-        let dash = fields[6...].firstIndex(where: { $0.elementsEqual([UInt8(ascii: "-")]) }),
-        fields.count > dash + 2
-      else { return nil }
-      return Mount(
-        directory: unescape(fields[4]), source: unescape(fields[dash + 2]),
-        type: unescape(fields[dash + 1]), device: unescape(fields[2]))
+    MountRecord.parse(text).map { record in
+      Mount(
+        directory: record.directory, source: record.source, type: record.type,
+        device: record.device)
     }
-  }
-
-  /// Decodes what the kernel writes as a backslash and three octal digits: blanks and backslashes.
-  private static func unescape(_ field: ArraySlice<UInt8>) -> String {
-    var bytes: [UInt8] = []
-    var rest = field
-    while let byte = rest.popFirst() {
-      let digits = rest.prefix(3).map { $0 &- UInt8(ascii: "0") }
-      if byte == UInt8(ascii: "\\"), digits.count == 3, digits.allSatisfy({ $0 < 8 }),
-        digits[0] < 4
-      {
-        bytes.append(digits[0] << 6 | digits[1] << 3 | digits[2])
-        rest = rest.dropFirst(3)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }

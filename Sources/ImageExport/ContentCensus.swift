@@ -89,8 +89,6 @@ final class ContentCensus: Sendable {
 extension Inode {
   /// The pages that the file's content takes in memory.
   var pageCount: UInt64 {
-    let (pages, rest) = byteCount.quotientAndRemainder(
-      dividingBy: UInt64(PageCensus.pageByteCount))
-    return pages + (rest > 0 ? 1 : 0)
+    byteCount.dividedRoundingUp(by: UInt64(PageCensus.pageByteCount))
   }
 }

@@ -43,7 +43,7 @@ package struct CgroupPlaces: Equatable, Sendable {
       if controllers.contains("memory") { memoryPath = Self.text(parts[2]) }
       if controllers.isEmpty { unifiedPath = Self.text(parts[2]) }
     }
-    let mounts = mounts.split(separator: UInt8(ascii: "\n")).compactMap(CgroupMount.init)
+    let mounts = MountRecord.parse(mounts).compactMap(CgroupMount.init)
     memory = memoryPath.flatMap { path in
       Self.place(of: path, in: mounts.filter { !$0.isUnified && $0.options.contains("memory") })
     }

@@ -65,7 +65,7 @@ final class PageMemory: Sendable {
   func paged(_ image: Image, inDomain name: String) -> PagedImage? {
     let domain = domains.withLock { domains -> SharingDomain? in
       if let known = domains[name] { return known }
-      let made = SharingDomain(tier: tier, work: work)
+      let made = SharingDomain(tier: tier, admission: .whenWanted, work: work)
       domains[name] = made
       return made
     }

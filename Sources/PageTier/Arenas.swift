@@ -57,8 +57,6 @@ struct Arenas: ~Copyable, @unchecked Sendable {
     freeFrames = Array(repeating: 0, count: count * Self.mapWordCount)
   }
 
-  func use(of arena: Int) -> Use { uses[arena] }
-
   /// Puts an empty arena to `use`; nil when the limit is reached.
   mutating func open(for use: Use) -> Int? {
     guard openCount < limit, let arena = uses.firstIndex(of: .empty) else { return nil }

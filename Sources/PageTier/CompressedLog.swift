@@ -43,9 +43,6 @@ struct CompressedLog: @unchecked Sendable {
     order.reserveCapacity(arenaCount)
   }
 
-  /// The arena that is written to.
-  var newest: Int? { order.last }
-
   /// What an entry for `byteCount` compressed bytes takes.
   static func entryByteCount(for byteCount: Int) -> Int {
     (headerByteCount + byteCount + unitByteCount - 1) & ~(unitByteCount - 1)
@@ -53,13 +50,14 @@ struct CompressedLog: @unchecked Sendable {
 
   /// Whether `byteCount` compressed bytes can be appended.
   func hasRoom(for byteCount: Int) -> Bool {
-    guard let newest else { return false }
+    guard let newest = order.last else { return false }
     return ends[newest] + Self.entryByteCount(for: byteCount) <= Arenas.byteCount
   }
 
-  /// Makes `arena`, which is empty, the one that is written to.
+  /// Makes `arena`, which is not the log's, the one that is written to.
+  ///
+  /// It was swept, or holds nothing.
   mutating func begin(_ arena: Int) {
-    ends[arena] = 0
     order.append(arena)
   }
 
@@ -133,11 +131,6 @@ struct CompressedLog: @unchecked Sendable {
   /// Makes `arena` end after `byteCount` bytes.
   mutating func truncate(_ arena: Int, to byteCount: Int) {
     ends[arena] = byteCount
-  }
-
-  /// Puts `arena`, which was swept, back as the newest.
-  mutating func resume(_ arena: Int) {
-    order.append(arena)
   }
 
   /// Puts `arena`, which was swept, back as the oldest.

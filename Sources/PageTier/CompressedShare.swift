@@ -4,8 +4,8 @@
 /// them. So the part grows while pages that had been evicted are wanted again, and shrinks while
 /// decoding costs more than those misses. Pure arithmetic over counts.
 struct CompressedShare {
-  /// Decoded hits that cost what one miss does: 2 µs against the 60 µs and more of a read from disk
-  /// and its decoding.
+  /// Decoded hits that are taken to cost what one miss does: a microsecond or two against a read from
+  /// disk and its decoding.
   private static let hitsPerMiss: UInt64 = 30
   /// Events between two decisions.
   private static let windowLength: UInt64 = 2048

@@ -25,8 +25,6 @@ final class EvictionBatch: @unchecked Sendable {
     unsafe memory.deallocate()
   }
 
-  var isFull: Bool { count == Self.countMax }
-
   /// Adds `page`, which the caller has pinned.
   func append(_ page: UInt32) {
     pages[count] = page

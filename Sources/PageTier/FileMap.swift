@@ -1,4 +1,3 @@
-internal import Linux
 internal import Synchronization
 
 /// Which pages of one file the tier holds: a tree of ``PageReference``s, 64 to a node.
@@ -44,11 +43,10 @@ final class FileMap: @unchecked Sendable {
     unsafe PageReference(rawValue: cell(of: index)?.pointee.load(ordering: .acquiring) ?? 0)
   }
 
-  /// Tier's lock held: says `reference` about page `index`; returns what the map said before.
-  func set(_ reference: PageReference, at index: UInt64) -> PageReference {
+  /// Tier's lock held: says `reference` about page `index`.
+  func set(_ reference: PageReference, at index: UInt64) {
     let cell = unsafe cellMade(for: index)
-    let old = unsafe cell.pointee.exchange(reference.rawValue, ordering: .acquiringAndReleasing)
-    return PageReference(rawValue: old)
+    unsafe cell.pointee.store(reference.rawValue, ordering: .releasing)
   }
 
   /// Tier's lock held: forgets everything, telling `forget` of each entry.

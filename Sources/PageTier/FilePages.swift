@@ -18,9 +18,10 @@ package final class FilePages: @unchecked Sendable {
   /// A retained ``SharedFile``, set once.
   private let shared = unsafe Atomic<UnsafeRawPointer?>(nil)
   private let isRefuted = Atomic(false)
-  /// Bytes that were put in; more than the file has when pages came back.
-  private let insertedByteCount = Atomic<UInt64>(0)
-  private let isIndexed = Atomic(false)
+  /// Bytes that were loaded; more than the file has when some were loaded again.
+  private let loadedByteCount = Atomic<UInt64>(0)
+  /// What ``loadedByteCount`` has to be for the domain to be told that all of the file was loaded.
+  private let tellingByteCount: Atomic<UInt64>
   /// When the store was last told of a use that was served from here, in monotonic nanoseconds.
   private let lastNote = Atomic<UInt64>(0)
   /// The identity under which the domain knows the file; guarded by the domain's lock.
@@ -33,6 +34,7 @@ package final class FilePages: @unchecked Sendable {
   ) {
     self.supplier = supplier
     self.byteCount = byteCount
+    tellingByteCount = Atomic(byteCount)
     self.volume = volume
     self.domain = domain
     own = domain.tier.makeFile(byteCount: byteCount, volume: volume)
@@ -91,7 +93,9 @@ package final class FilePages: @unchecked Sendable {
       let count = domain.tier.missingByteCount(in: file, from: position, to: end)
       var part = target[bytes: start..<start + count]
       if let shared, supply(&part, at: position, of: shared) {
-        domain.tier.insert(part.bytes, into: shared.file, at: position, isVerified: true)
+        if admits(count) {
+          domain.tier.insert(part.bytes, into: shared.file, at: position, isVerified: true)
+        }
       } else {
         try load(&part, position)
         keep(part.bytes, at: position, of: shared)
@@ -153,14 +157,34 @@ package final class FilePages: @unchecked Sendable {
         refute()
         return
       }
-      domain.tier.insert(bytes, into: shared.file, at: offset, isVerified: true)
+      if admits(bytes.byteCount) {
+        domain.tier.insert(bytes, into: shared.file, at: offset, isVerified: true)
+      }
       return
     }
-    domain.tier.insert(bytes, into: own, at: offset)
-    let sum = insertedByteCount.add(
-      UInt64(bytes.byteCount), ordering: .relaxed
-    ).newValue
-    if sum >= byteCount, !isIndexed.exchange(true, ordering: .relaxed) { domain.complete(self) }
+    if admits(bytes.byteCount) { domain.tier.insert(bytes, into: own, at: offset) }
+    let loaded = loadedByteCount.load(ordering: .relaxed)
+    let telling = tellingByteCount.load(ordering: .relaxed)
+    if loaded >= telling,
+      tellingByteCount.compareExchange(
+        expected: telling, desired: .max, ordering: .relaxed
+      ).exchanged
+    {
+      domain.complete(self)
+    }
+  }
+
+  /// Counts `byteCount` bytes as loaded; whether to keep them.
+  private func admits(_ byteCount: Int) -> Bool {
+    let loaded = loadedByteCount.add(UInt64(byteCount), ordering: .relaxed)
+    return domain.keepsFirstReads || loaded.oldValue >= self.byteCount
+  }
+
+  /// Hears that the domain found pages missing: it is told again when as much was loaded as is.
+  func expectMore() {
+    let missing = byteCount - min(byteCount, UInt64(domain.tier.heldByteCount(of: own)))
+    tellingByteCount.store(
+      loadedByteCount.load(ordering: .relaxed) + max(1, missing), ordering: .relaxed)
   }
 
   /// Whether all whole pages of `bytes` are those of `shared`.

@@ -47,7 +47,8 @@ struct MemoryWatch: ~Copyable {
     let now = MonotonicClock.now
     if pressure != nil { alertEnd = now + Self.alertDuration }
     let former = budget.target
-    let target = budget.update(at: now, pressure: pressure, headroom: headroom, use: use())
+    let held = use()
+    let target = budget.update(at: now, pressure: pressure, headroom: headroom, use: held)
     state.record { status in
       status.target = target
       status.headroom = headroom
@@ -55,7 +56,8 @@ struct MemoryWatch: ~Copyable {
       if pressure != nil { status.pressureCount += 1 }
       if target < former { status.shrinkCount += 1 }
     }
-    if target != former { apply(target) }
+    // Again, if somebody was in the way the last time.
+    if target != former || held > target { apply(target) }
     return SamplingPace.milliseconds(
       headroom: headroom, canShrink: target > budget.minimum, isAlert: now < alertEnd)
   }

@@ -1,7 +1,7 @@
 /// What is looked at of a page's bytes before any are compared.
 ///
-/// One word of each cache line, eight bytes further into the line each time: reading a whole page
-/// to hash it would cost ten times as much. Equal pages have equal samples; unequal ones may too,
+/// One word of each cache line, eight bytes further into the line each time: an eighth of what hashing
+/// a whole page would take in. Equal pages have equal samples; unequal ones may too,
 /// so whoever finds a match compares the bytes.
 @safe
 enum PageContent {

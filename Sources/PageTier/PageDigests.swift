@@ -1,33 +1,30 @@
 internal import Bytes
-internal import Linux
 
 /// What the pages of a verified file must be, so that one that is loaded anew need not be taken on
 /// trust: 16 bytes a page.
 ///
 /// NH, the universal hash of UMAC (Black et al., CRYPTO 1999; RFC 4418), over words of 64 bits, with
 /// a key that is drawn when the process starts and never leaves it. Whoever makes pages cannot know
-/// it, and any two different pages have equal digests under one key in 2^64. SHA-256 would take
-/// twenty times as long.
-package struct PageDigests: Sendable {
+/// it, and any two different pages have equal digests under one key in 2^64. It takes a multiplication
+/// for 16 bytes, where SHA-256 has 64 rounds for 64.
+struct PageDigests: Sendable {
   private static let wordCount = PageContent.pageByteCount / 8
   private static let key = RandomWords.make(count: wordCount)
 
   private var words: [UInt64] = []
 
   /// Of no page yet.
-  package init() {}
-
-  package var count: Int { words.count / 2 }
+  init() {}
 
   /// Appends the digest of the next page, which may be short if it is the file's last.
-  package mutating func append(_ page: RawSpan) {
+  mutating func append(_ page: RawSpan) {
     let digest = Self.digest(of: page)
     words.append(digest.high)
     words.append(digest.low)
   }
 
   /// Whether `page` is page `index` of the file.
-  package func matches(_ page: RawSpan, at index: Int) -> Bool {
+  func matches(_ page: RawSpan, at index: Int) -> Bool {
     let digest = Self.digest(of: page)
     return words[2 * index] == digest.high && words[2 * index + 1] == digest.low
   }

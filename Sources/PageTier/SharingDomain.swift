@@ -1,12 +1,13 @@
 package import Bytes
 internal import Codecs
 internal import Linux
+internal import Synchronization
 
 /// Images that may share files, and which of their files are the same.
 ///
 /// Fingerprints are claims. Two files that claim one are taken for the same only when the pages of
-/// one of them, all of which were here, proved to have it; from then on both are read from those
-/// pages, and a page that is loaded anew is checked. An image that lies sees what it claims, and
+/// one of them, all of which were on this machine, proved to have it; from then on both are read from
+/// those pages, and a page that is loaded anew is checked. An image that lies sees what it claims, and
 /// nobody else sees what it holds.
 package final class SharingDomain: Sendable {
   /// Files up to this are verified by the reader who would profit, longer ones by a thread: hashing
@@ -39,6 +40,9 @@ package final class SharingDomain: Sendable {
     var files: [WeakFile] = []
     var shared: SharedFile?
     var isBeingVerified = false
+
+    /// Whether nothing is known that would be worth remembering.
+    var isEmpty: Bool { files.isEmpty && shared == nil && !isBeingVerified }
   }
 
   /// Files of which nothing is claimed, while there is nobody to share them with.
@@ -55,7 +59,18 @@ package final class SharingDomain: Sendable {
     weak var volume: TierVolume?
   }
 
+  /// When pages are worth their memory here, beside the kernel's copy above.
+  package enum Admission: Sendable {
+    /// From the first time that they are loaded.
+    case always
+    /// While there are two images, of which one may want what the other has; of a lone image from
+    /// the second time through a file, when the kernel did not keep them.
+    case whenWanted
+  }
+
   package let tier: PageTier
+  private let admission: Admission
+  private let hasCompany = Atomic(false)
   private let loneliness = Lock(Loneliness())
   private let domain: TierDomain
   private let claims = Lock<[FileIdentity: Claimants]>([:])
@@ -64,9 +79,12 @@ package final class SharingDomain: Sendable {
   /// A domain on `tier`, charged for at most `byteCountMax`; nil when there are thousands.
   ///
   /// Files of which `work` hears are hashed by its thread.
-  package init?(tier: PageTier, byteCountMax: Int? = nil, work: WorkQueue) {
+  package init?(
+    tier: PageTier, byteCountMax: Int? = nil, admission: Admission = .always, work: WorkQueue
+  ) {
     guard let domain = tier.makeDomain(byteCountMax: byteCountMax) else { return nil }
     self.tier = tier
+    self.admission = admission
     self.domain = domain
     self.work = work
   }
@@ -83,6 +101,7 @@ package final class SharingDomain: Sendable {
       state.isOver = true
       return (others, state.files)
     }
+    hasCompany.store(!others.isEmpty, ordering: .relaxed)
     if !others.isEmpty, !files.isEmpty {
       work.add { for file in files.lazy.compactMap(\.file) { self.index(file) } }
     }
@@ -103,6 +122,9 @@ package final class SharingDomain: Sendable {
     }
     return file
   }
+
+  /// Whether what is loaded for the first time is kept.
+  var keepsFirstReads: Bool { admission == .always || hasCompany.load(ordering: .relaxed) }
 
   /// Bytes of pages that the domain is charged for.
   package var chargedByteCount: Int { tier.chargedByteCount(of: domain) }
@@ -164,8 +186,10 @@ package final class SharingDomain: Sendable {
   func disown(_ file: FilePages) {
     claims.withLock { table in
       guard let claim = unsafe file.claim else { return }
-      table[claim]?.files.removeAll { $0.identifier == ObjectIdentifier(file) }
       unsafe file.claim = nil
+      guard var claimants = table[claim] else { return }
+      claimants.files.removeAll { $0.identifier == ObjectIdentifier(file) }
+      table[claim] = claimants.isEmpty ? nil : claimants
     }
   }
 
@@ -207,8 +231,9 @@ package final class SharingDomain: Sendable {
     claims.withLock { table in
       table[identity]?.isBeingVerified = false
       // A liar is not asked again.
-      guard measured != nil else { return }
-      table[identity]?.files.removeAll { $0.identifier == ObjectIdentifier(file) }
+      guard measured != nil, var claimants = table[identity] else { return }
+      claimants.files.removeAll { $0.identifier == ObjectIdentifier(file) }
+      table[identity] = claimants.isEmpty ? nil : claimants
       unsafe file.claim = nil
     }
   }
@@ -227,7 +252,10 @@ package final class SharingDomain: Sendable {
   /// Finds out what `file`, of which nothing is claimed, is.
   private func index(_ file: FilePages) {
     guard file.byteCount <= Self.measuredByteCountMax else { return }
-    guard let measured = measurePages(of: file) else { return tier.setSealed(file.own, false) }
+    guard let measured = measurePages(of: file) else {
+      tier.setSealed(file.own, false)
+      return file.expectMore()
+    }
     // Known and shared at once: nobody is to verify it, and perhaps unseal it, in between.
     publish(measured, of: file.own, claiming: file)
   }

@@ -59,7 +59,7 @@ extension TierCore {
     // What was read since it was compressed stays for another round.
     guard let oldest = log.takeOldest() else { return false }
     _ = sweep(oldest, keepingUsed: true)
-    log.resume(oldest)
+    log.begin(oldest)
     return log.hasRoom(for: byteCount)
   }
 

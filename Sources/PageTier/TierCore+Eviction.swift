@@ -6,8 +6,8 @@ internal import Linux
 extension TierCore {
   /// Pages that are looked at for one victim, before it is said that there is none.
   private static var stepsMax: Int { 1024 }
-  /// Pages that are looked at for a victim of one volume.
-  private static var stepsForVolumeMax: Int { 64 }
+  /// Pages that are looked at for a victim of one volume: some microseconds.
+  private static var stepsForVolumeMax: Int { 4096 }
   /// The part of the hot pages that is on probation, at most, once there are others.
   private static var probationShare: Int { 8 }
 
@@ -46,17 +46,26 @@ extension TierCore {
     return false
   }
 
-  /// Frees a page that `volume` or its domain is charged for, of those that are due soon.
+  /// Frees a page that `volume` or its domain is charged for; false if none is found soon.
+  ///
+  /// A hand goes over all pages, as in the clock algorithm, so that the queues of the others stay as
+  /// they are: a page that was used since the hand last came by is passed over.
   func dropOne(chargedTo volume: TierVolume) -> Bool {
     let ownsIt = volumes.isExhausted(volume.number)
-    for _ in 0..<Self.stepsForVolumeMax {
-      guard let candidate = probation.last ?? protected.last else { return false }
+    for _ in 0..<min(Self.stepsForVolumeMax, 2 * freshCount) {
+      chargeHand = chargeHand + 1 < UInt32(freshCount) ? chargeHand + 1 : 0
+      let candidate = chargeHand
+      let state = pages.state(candidate)
       let isCharged =
         ownsIt
         ? pages[volume: candidate] == volume.number
         : pages[candidate].domain == volume.domain.number
-      if isCharged, retire(candidate) { return true }
-      requeue(candidate)
+      guard isCharged, state.residency != .free else { continue }
+      if state.useCount > 0 {
+        setUseCount(of: candidate, to: 0)
+      } else if retire(candidate) {
+        return true
+      }
     }
     return false
   }

@@ -57,7 +57,7 @@ extension TierCore {
 
   private func set(_ reference: PageReference, at index: UInt64, of file: TierFile) {
     let before = file.map.byteCount
-    _ = file.map.set(reference, at: index)
+    file.map.set(reference, at: index)
     counts.mapByteCount += file.map.byteCount - before
   }
 

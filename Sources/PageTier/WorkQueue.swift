@@ -32,10 +32,13 @@ package final class WorkQueue: Sendable {
 
   /// Ends the thread, after the work that it is at.
   package func stop() {
-    state.withLock {
-      $0.isStopped = true
-      $0.work = []
+    // What the work holds on to is let go with the lock free: its end may add work.
+    let undone = state.withLock { state in
+      state.isStopped = true
+      defer { state.work = [] }
+      return state.work
     }
+    _ = undone
     state.signalAll()
     thread.withLock { $0.take() }?.join()
   }

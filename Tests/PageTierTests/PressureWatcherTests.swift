@@ -52,6 +52,15 @@ import Testing
     #expect(targets.withLock { $0.first } == 900 << 20)
   }
 
+  @Test func `what is not given back is asked for again`() async throws {
+    try setAvailable(156, of: 2048)
+    let targets = Lock<[Int]>([])
+    let watcher = try watcher(use: 1000 << 20, minimum: 900 << 20, targets)
+    #expect(await eventually { targets.withLock { $0.count } >= 3 })
+    watcher.stop()
+    #expect(targets.withLock { Set($0) } == [900 << 20])
+  }
+
   @Test func `the less is spare the more often it looks`() async throws {
     // 44 MiB are spare beyond a reserve of 256, so it looks about every 108 ms.
     try setAvailable(300, of: 2048)

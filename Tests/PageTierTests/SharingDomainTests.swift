@@ -12,12 +12,14 @@ import Testing
     let work: WorkQueue
     let domain: SharingDomain
 
-    init(sharesContent: Bool = false) throws {
+    init(
+      sharesContent: Bool = false, admission: SharingDomain.Admission = .always
+    ) throws {
       var options = TierOptions(byteCountMax: 32 << 20)
       options.sharesContent = sharesContent
       tier = try #require(PageTier(options))
       work = try WorkQueue(name: "test-indexer")
-      domain = try #require(SharingDomain(tier: tier, work: work))
+      domain = try #require(SharingDomain(tier: tier, admission: admission, work: work))
     }
 
     func volume() throws -> TierVolume { try #require(domain.makeVolume()) }
@@ -27,12 +29,16 @@ import Testing
     }
   }
 
-  /// Reads all of `file`, loading from `bytes`; returns what was read, and how much was loaded.
-  static func read(_ file: FilePages, from bytes: [UInt8]) -> (bytes: [UInt8], loaded: Int) {
-    var target = [UInt8](repeating: 0, count: bytes.count)
+  /// Reads `range`, or all, of `file`, loading from `bytes`; returns what was read, and how much was loaded.
+  @discardableResult
+  static func read(
+    _ file: FilePages, _ range: Range<Int>? = nil, from bytes: [UInt8]
+  ) -> (bytes: [UInt8], loaded: Int) {
+    let wanted = range ?? 0..<bytes.count
+    var target = [UInt8](repeating: 0, count: wanted.count)
     var loaded = 0
     var span = target.mutableRawSpan
-    file.read(at: 0, into: &span) { part, offset in
+    file.read(at: UInt64(wanted.lowerBound), into: &span) { part, offset in
       let range = Int(offset)..<Int(offset) + part.byteCount
       part.copy(bytes.rawSpan.extracting(range))
       loaded += part.byteCount
@@ -208,5 +214,60 @@ import Testing
     #expect(difference(Self.read(file, from: bytes).bytes, bytes) == nil)
     #expect(fixture.tier.chargedByteCount(of: volume) <= 40_960)
     #expect(fixture.tier.chargedByteCount(of: volume) > 0)
+  }
+
+  @Test func `an image at its limit keeps new pages, whatever it read often`() throws {
+    let fixture = try Fixture()
+    let volume = try #require(fixture.domain.makeVolume(byteCountMax: 40_960))
+    let often = Self.content(40_960)
+    let file = fixture.file(often, claim: nil, volume)
+    for _ in 0..<4 { Self.read(file, from: often) }
+    let others = Self.content(4 << 20, seed: 2)
+    let otherFile = fixture.file(others, claim: nil, try fixture.volume())
+    Self.read(otherFile, from: others)
+    let new = Self.content(8192, seed: 3)
+    let newFile = fixture.file(new, claim: nil, volume)
+    Self.read(newFile, from: new)
+    #expect(Self.read(newFile, from: new).loaded == 0)
+    #expect(fixture.tier.chargedByteCount(of: volume) <= 40_960)
+    #expect(Self.read(otherFile, from: others).loaded == 0)
+    withExtendedLifetime(file) {}
+  }
+
+  @Test func `a file of which pages went while it was read is recognised later`() throws {
+    let fixture = try Fixture()
+    let bytes = Self.content(80_000)
+    let first = fixture.file(bytes, claim: nil, try fixture.volume())
+    let second = fixture.file(bytes, claim: nil, try fixture.volume())
+    Self.read(first, 0..<40_960, from: bytes)
+    fixture.tier.removeAll()
+    Self.read(first, 0..<40_960, from: bytes)
+    // As much was loaded as the file has, but not all of it.
+    fixture.work.drain()
+    Self.read(first, from: bytes)
+    Self.read(second, from: bytes)
+    fixture.work.drain()
+    #expect(fixture.tier.statistics.pageCount == 20)
+    withExtendedLifetime((first, second)) {}
+  }
+
+  @Test func `a lone image's pages are kept from the second time on`() throws {
+    let fixture = try Fixture(admission: .whenWanted)
+    let bytes = Self.content(80_000)
+    let file = fixture.file(bytes, claim: nil, try fixture.volume())
+    Self.read(file, from: bytes)
+    #expect(fixture.tier.statistics.pageCount == 0)
+    #expect(Self.read(file, from: bytes).loaded == bytes.count)
+    #expect(Self.read(file, from: bytes).loaded == 0)
+  }
+
+  @Test func `pages of two images are kept from the first time on`() throws {
+    let fixture = try Fixture(admission: .whenWanted)
+    let bytes = Self.content(80_000)
+    let claim = SHA256.digest(of: bytes.rawSpan)
+    let first = fixture.file(bytes, claim: claim, try fixture.volume())
+    let second = fixture.file(bytes, claim: claim, try fixture.volume())
+    Self.read(first, from: bytes)
+    #expect(Self.read(second, from: bytes).loaded == 0)
   }
 }
