@@ -23,7 +23,7 @@ extension Image {
   }
 
   /// The inode whose content `space` is; nil for the image itself.
-  private func node(of space: MetadataSpace) throws(ReadError) -> Inode? {
+  func node(of space: MetadataSpace) throws(ReadError) -> Inode? {
     switch space {
     case .image: return nil
     case .metabox:

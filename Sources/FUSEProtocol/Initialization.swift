@@ -59,7 +59,8 @@ package struct InitRequest: Equatable, Sendable {
 /// |     28 |    2 | max_pages            |
 /// |     30 |    2 | map_alignment        |
 /// |     32 |    4 | flags2               |
-/// |     36 |   28 | unused               |
+/// |     36 |    4 | max_stack_depth      |
+/// |     40 |   24 | unused               |
 package struct InitReply: Equatable, Sendable {
   package static let byteCount = 64
   /// The protocol that this module speaks.
@@ -78,10 +79,12 @@ package struct InitReply: Equatable, Sendable {
   package var congestionThreshold: UInt16
   /// The largest READ, in pages of 4 KiB.
   package var pageCountMax: UInt16
+  /// With passthrough, how many filesystems may lie one on the other, this one left aside.
+  package var stackDepthMax: UInt32
 
   package init(
     minor: UInt32, readAheadByteCount: UInt32, flags: InitFlags, backgroundRequestCount: UInt16,
-    congestionThreshold: UInt16, pageCountMax: UInt16
+    congestionThreshold: UInt16, pageCountMax: UInt16, stackDepthMax: UInt32 = 0
   ) {
     self.minor = minor
     self.readAheadByteCount = readAheadByteCount
@@ -89,6 +92,7 @@ package struct InitReply: Equatable, Sendable {
     self.backgroundRequestCount = backgroundRequestCount
     self.congestionThreshold = congestionThreshold
     self.pageCountMax = pageCountMax
+    self.stackDepthMax = stackDepthMax
   }
 
   /// Writes the payload to the start of `target`; returns its size.
@@ -106,6 +110,7 @@ package struct InitReply: Equatable, Sendable {
     target.store(UInt32(1), atByteOffset: 24)
     target.store(pageCountMax, atByteOffset: 28)
     target.store(UInt32(truncatingIfNeeded: flags.rawValue >> 32), atByteOffset: 32)
+    target.store(stackDepthMax, atByteOffset: 36)
     return Self.byteCount
   }
 }

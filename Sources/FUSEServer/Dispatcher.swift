@@ -15,13 +15,18 @@ package struct Dispatcher: Sendable {
 
   let filesystem: any Filesystem
   let options: ServingOptions
+  /// Whether directories need no OPENDIR.
+  let listsHandleless: Bool
   private let contexts: [RequestContext]
 
   /// A dispatcher whose INTERRUPT requests reach `contexts`.
+  ///
+  /// Unless `listsHandleless` says otherwise, directories are opened as files are.
   package init(
     filesystem: any Filesystem, options: ServingOptions = ServingOptions(),
-    contexts: [RequestContext] = []
+    listsHandleless: Bool? = nil, contexts: [RequestContext] = []
   ) {
+    self.listsHandleless = listsHandleless ?? options.handleless
     self.filesystem = filesystem
     self.options = options
     self.contexts = contexts
@@ -109,9 +114,10 @@ package struct Dispatcher: Sendable {
     case .listExtendedAttributes:
       return try extendedAttributeNames(of: node, body, into: &payload)
     case .seek: return try seek(node, body, into: &payload)
-    case .open: return try open([.keepCache, .noFlush], into: &payload)
-    case .openDirectory: return try open([.keepCache, .cacheDirectory], into: &payload)
-    case .release, .releaseDirectory, .destroy: return 0
+    case .open: return try open(node, into: &payload)
+    case .openDirectory: return try openDirectory(into: &payload)
+    case .release: return try release(node, body)
+    case .releaseDirectory, .destroy: return 0
     case .initialize: throw .ioError
     default: throw opcode.modifies ? .readOnlyFilesystem : .notImplemented
     }

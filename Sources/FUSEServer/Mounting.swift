@@ -38,15 +38,7 @@ extension Mount {
     if MountCalls.userID != 0 {
       return try MountHelper.attach(source: source, on: path, options: options)
     }
-    let device: FileDescriptor
-    do throws(SystemError) {
-      device = try FileDescriptor(opening: "/dev/fuse", .readWrite)
-    } catch {
-      switch error.errno {
-      case .noSuchFile, .noSuchDevice, .noDeviceAddress: throw FUSEError(.deviceMissing, path: path)
-      default: throw FUSEError(error, path: path)
-      }
-    }
+    let device = try openDevice(for: path)
     var flags: MountCalls.Flags = .readOnly
     if !options.allowsSetUserID { flags.insert(.noSetUserID) }
     if !options.allowsDevices { flags.insert(.noDevices) }
@@ -68,6 +60,18 @@ extension Mount {
     }
     raiseReadAhead(of: path, to: options.readAheadByteCount)
     return FUSEDevice(adopting: device)
+  }
+
+  /// The device of a connection that is still to come, for a mount on `path`.
+  static func openDevice(for path: String) throws(FUSEError) -> FileDescriptor {
+    do throws(SystemError) {
+      return try FileDescriptor(opening: "/dev/fuse", .readWrite)
+    } catch {
+      switch error.errno {
+      case .noSuchFile, .noSuchDevice, .noDeviceAddress: throw FUSEError(.deviceMissing, path: path)
+      default: throw FUSEError(error, path: path)
+      }
+    }
   }
 
   /// Takes away the mount on `path`, whether anybody serves it or not.
@@ -100,10 +104,14 @@ extension Mount {
   ///
   /// Best effort. Without it everything works, in smaller requests.
   private static func raiseReadAhead(of directory: String, to byteCount: Int) {
-    guard let mount = try? topmost(on: directory),
-      let file = try? FileDescriptor(
-        opening: "/sys/class/bdi/\(mount.device)/read_ahead_kb", .writeOnly)
-    else { return }
+    guard let mount = try? topmost(on: directory) else { return }
+    raiseReadAhead(ofDevice: mount.device, to: byteCount)
+  }
+
+  /// As above, for the mount whose files show `device`.
+  static func raiseReadAhead(ofDevice device: String, to byteCount: Int) {
+    let path = "/sys/class/bdi/\(device)/read_ahead_kb"
+    guard let file = try? FileDescriptor(opening: path, .writeOnly) else { return }
     try? file.write(Array("\(byteCount >> 10)".utf8).rawSpan)
   }
 }

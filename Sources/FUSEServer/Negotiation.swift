@@ -16,8 +16,12 @@ package struct Negotiation: Equatable {
 
   /// What is sent back.
   package let reply: InitReply
-  /// Whether ENOSYS to OPEN and OPENDIR is understood.
+  /// Whether ENOSYS to OPEN and OPENDIR is understood, and wanted.
   package let handleless: Bool
+  /// As ``handleless``, for directories alone.
+  package let listsHandleless: Bool
+  /// What the kernel offered.
+  package let offered: InitFlags
 
   /// Nil when the kernel's protocol is too old.
   package init?(_ request: InitRequest, options: ServingOptions) {
@@ -26,14 +30,20 @@ package struct Negotiation: Equatable {
     }
     var flags = request.flags.intersection(Self.wanted)
     if options.listsAttributesAlways { flags.remove(.readDirectoryPlusAutomatic) }
-    handleless =
+    offered = request.flags
+    let passesThrough = options.passesThrough && request.flags.contains(.passthrough)
+    if passesThrough { flags.insert(.passthrough) }
+    listsHandleless =
       options.handleless && flags.isSuperset(of: [.noOpenSupport, .noOpenDirectorySupport])
+    handleless = listsHandleless && !passesThrough
     reply = InitReply(
       minor: min(request.minor, InitReply.minor),
       readAheadByteCount: UInt32(clamping: options.readAheadByteCount), flags: flags,
       backgroundRequestCount: options.backgroundRequestCount,
       congestionThreshold: options.backgroundRequestCount / 4 * 3,
-      pageCountMax: UInt16(ServingOptions.readByteCountMax / 4096))
+      pageCountMax: UInt16(ServingOptions.readByteCountMax / 4096),
+      // One more, as an overlay, and the kernel's limit is reached.
+      stackDepthMax: passesThrough ? 1 : 0)
   }
 
   /// Answers the first request of a mount, which has to be INIT, in `buffer`.

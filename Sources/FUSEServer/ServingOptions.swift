@@ -20,6 +20,8 @@ package struct ServingOptions: Sendable {
   package var timeouts: CacheTimeouts
   /// Whether files need no OPEN: saves a round trip an open, and the kernel keeps caches by itself.
   package var handleless: Bool
+  /// Whether the filesystem names files to read in its place, if the kernel can (Linux 6.9, root).
+  package var passesThrough: Bool
   /// Whether every listing of a directory brings the attributes of its entries along.
   ///
   /// Otherwise the kernel asks for them with the first part of a listing, and with more only if
@@ -34,7 +36,7 @@ package struct ServingOptions: Sendable {
   package init(
     threadCount: Int = defaultThreadCount, threadCountMax: Int = 32,
     timeouts: CacheTimeouts = .immutable,
-    handleless: Bool = true,
+    handleless: Bool = true, passesThrough: Bool = false,
     listsAttributesAlways: Bool = true, readAheadByteCount: Int = 1 << 20,
     backgroundRequestCount: UInt16 = 64
   ) {
@@ -42,6 +44,7 @@ package struct ServingOptions: Sendable {
     self.threadCountMax = threadCountMax
     self.timeouts = timeouts
     self.handleless = handleless
+    self.passesThrough = passesThrough
     self.listsAttributesAlways = listsAttributesAlways
     self.readAheadByteCount = readAheadByteCount
     self.backgroundRequestCount = backgroundRequestCount

@@ -39,18 +39,20 @@ package final class Session: Sendable {
   /// Lets go of the device in the end; the mount's connection closes with its last holder.
   package func run() throws(FUSEError) {
     guard let device = device.withLock({ $0.take() }) else { return }
-    let settled = Lock<Dispatcher?>(nil)
+    let settled = Lock<(Dispatcher, Connection)?>(nil)
+    defer { settled.withLock { $0 }?.1.close() }
     // The first thread settles INIT, lets the others start, then serves like them.
     let hasStarted = crew.start { index throws(FUSEError) in
-      guard let dispatcher = try self.negotiate(device) else { return }
-      settled.withLock { $0 = dispatcher }
+      guard let (dispatcher, connection) = try self.negotiate(device) else { return }
+      settled.withLock { $0 = (dispatcher, connection) }
+      self.filesystem.connected(connection)
       self.crew.becomeReady()
       try self.workers[index].serve(device, dispatcher, self.crew)
     }
     guard hasStarted else {
       throw FUSEError(.system(.tryAgain), detail: "no thread to serve with")
     }
-    if crew.awaitReadiness(), let dispatcher = settled.withLock({ $0 }) {
+    if crew.awaitReadiness(), let dispatcher = settled.withLock({ $0?.0 }) {
       for _ in 0..<max(0, options.threadCount - 1) { addThread(device, dispatcher) }
       try crew.awaitEnd { addThread(device, dispatcher) }
     } else {
@@ -82,7 +84,9 @@ package final class Session: Sendable {
   }
 
   /// Answers INIT, which the kernel sends first; nil when the mount is gone or the session stops.
-  private func negotiate(_ device: FUSEDevice) throws(FUSEError) -> Dispatcher? {
+  private func negotiate(
+    _ device: FUSEDevice
+  ) throws(FUSEError) -> (Dispatcher, Connection)? {
     var buffer = AlignedBuffer(byteCount: Worker.requestByteCountMax)
     var reply = AlignedBuffer(byteCount: Dispatcher.payloadOffset + InitReply.byteCount)
     var received = 0
@@ -104,7 +108,9 @@ package final class Session: Sendable {
     guard let negotiation else { throw FUSEError(.unsupportedKernel) }
     var options = options
     options.handleless = negotiation.handleless
-    return Dispatcher(
-      filesystem: filesystem, options: options, contexts: workers.map(\.context))
+    let dispatcher = Dispatcher(
+      filesystem: filesystem, options: options, listsHandleless: negotiation.listsHandleless,
+      contexts: workers.map(\.context))
+    return (dispatcher, Connection(device, offered: negotiation.offered))
   }
 }

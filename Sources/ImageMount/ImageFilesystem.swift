@@ -2,7 +2,7 @@ internal import Bytes
 internal import EROFS
 package import EROFSReader
 package import FUSEProtocol
-internal import FUSEServer
+package import FUSEServer
 package import Linux
 
 /// An EROFS image as a read-only filesystem for the FUSE server.
@@ -12,18 +12,27 @@ package final class ImageFilesystem: Filesystem {
   private let image: Image
   /// Nil when contents are read from the image each time.
   private let paged: PagedImage?
+  /// Nil when the kernel keeps the contents for this mount alone.
+  private let backed: BackedFiles?
   private let numbering: NodeNumbering
   private let onError: @Sendable (ReadError) -> Void
 
-  /// Serves `image`, the contents of its files through `paged` if that is given.
+  /// Serves `image`, the contents of its files through `paged` if that is given, and those that have
+  /// fingerprints also through `content`.
   ///
   /// `onError` hears of every read that fails, from the serving threads.
   package init(
-    image: Image, paged: PagedImage? = nil, onError: @escaping @Sendable (ReadError) -> Void
+    image: Image, paged: PagedImage? = nil, content: SharedContent? = nil,
+    onError: @escaping @Sendable (ReadError) -> Void
   ) {
     self.image = image
     self.paged = paged
     self.onError = onError
+    if let paged, let content {
+      backed = BackedFiles(of: paged, in: content)
+    } else {
+      backed = nil
+    }
     numbering = NodeNumbering(rootNID: image.superblock.rootNID)
   }
 
@@ -42,6 +51,20 @@ package final class ImageFilesystem: Filesystem {
   package func readLink(_ node: NodeID) throws(Errno) -> [UInt8] {
     let inode = try inode(node)
     return try reporting { () throws(ReadError) in try image.symbolicLinkTarget(inode) }
+  }
+
+  package func connected(_ connection: Connection) {
+    backed?.connected(connection)
+  }
+
+  package func open(_ node: NodeID) throws(Errno) -> OpenReply {
+    let inode = try inode(node)
+    let reply = try reporting { () throws(ReadError) in try backed?.open(inode) }
+    return reply ?? OpenReply(flags: [.keepCache, .noFlush])
+  }
+
+  package func release(_ node: NodeID, handle: UInt64) {
+    if handle == BackedFiles.handle { backed?.release(numbering.nid(of: node)) }
   }
 
   package func read(

@@ -26,6 +26,18 @@ extension FileDescriptor {
     }
   }
 
+  /// Has the connection that this one serves read `file` itself; the number to do so by.
+  package func registerBackingFile(_ file: borrowing FileDescriptor) throws(Errno) -> Int32 {
+    let id = cullet_fuse_open_backing(rawValue, file.rawValue)
+    guard id > 0 else { throw .current }
+    return id
+  }
+
+  /// Takes the number of ``registerBackingFile(_:)`` back.
+  package func unregisterBackingFile(_ id: Int32) throws(Errno) {
+    guard cullet_fuse_close_backing(rawValue, UInt32(id)) == 0 else { throw .current }
+  }
+
   /// A descriptor of its own, with its own queue, for the connection that this one serves.
   package func cloneFUSEConnection() throws(SystemError) -> FileDescriptor {
     let clone = try FileDescriptor(opening: "/dev/fuse", .readWrite)

@@ -1,3 +1,4 @@
+internal import EROFS
 internal import EROFSReader
 internal import FUSEServer
 internal import ImageMount
@@ -60,8 +61,12 @@ final class MountTable: Sendable {
 
   private func attach(_ image: Image, _ request: MountRequest) throws(Failure) {
     let (source, directory, log) = (request.sourceName, request.directory, log)
-    let paged = pages.paged(image, inDomain: request.domain ?? "")
-    let filesystem = ImageFilesystem(image: image, paged: paged) { error in
+    let domain = request.domain ?? ""
+    // Without fingerprints there is nothing to tell by what is worth sharing.
+    let content =
+      image.superblock.fingerprintPrefix == nil ? nil : pages.content(ofDomain: domain)
+    let paged = pages.paged(image, inDomain: domain, isCachedAbove: content != nil)
+    let filesystem = ImageFilesystem(image: image, paged: paged, content: content) { error in
       log(Failure(error, source: source).message)
     }
     let session: Session
@@ -71,7 +76,9 @@ final class MountTable: Sendable {
         try Mount.unmount(directory, lazy: true)
       }
       let device = try Mount.attach(source: source, on: directory)
-      session = Session(filesystem: filesystem, device: device)
+      session = Session(
+        filesystem: filesystem, device: device,
+        options: ServingOptions(passesThrough: content != nil))
     } catch {
       throw Failure(error)
     }

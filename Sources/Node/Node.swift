@@ -57,7 +57,7 @@ package final class Node: Sendable {
       tiers = Tiers(
         memory: BlockMemory(budgetByteCount: Self.blockMemoryByteCount), store: store,
         queue: try FetchQueue())
-      pages = try PageMemory()
+      pages = try PageMemory(log: log)
     } catch {
       throw Failure(error)
     }

@@ -17,8 +17,12 @@ final class PageMemory: Sendable {
   private let work: WorkQueue
   private let watcher = Lock<PressureWatcher?>(nil)
   private let domains = Lock<[String: SharingDomain]>([:])
+  private let contents = Lock<[String: SharedContent]>([:])
+  /// Nil where the kernel keeps the pages for each mount alone.
+  private let contentMount: ContentMount?
 
-  init() throws(SystemError) {
+  /// The pages of an owner that logs to `log`.
+  init(log: @escaping @Sendable (String) -> Void) throws(SystemError) {
     let total = PhysicalMemory.byteCount
     let largest = max(total / Self.largestShare, Self.defaultRange.lowerBound)
     guard let tier = PageTier(TierOptions(byteCountMax: largest)) else {
@@ -26,11 +30,13 @@ final class PageMemory: Sendable {
     }
     self.tier = tier
     work = try WorkQueue(name: "cullet-indexer")
+    contentMount = CurrentProcess.userID == 0 ? try? ContentMount(onError: log) : nil
     try setBudget(nil)
   }
 
   /// Ends the threads that hash and watch.
   func close() {
+    contentMount?.close()
     watcher.withLock { $0.take() }?.stop()
     work.stop()
   }
@@ -62,13 +68,27 @@ final class PageMemory: Sendable {
 
   /// `image` with the pages of its files in the domain called `name`; nil when there are thousands
   /// of domains or of images in it.
-  func paged(_ image: Image, inDomain name: String) -> PagedImage? {
+  ///
+  /// `isCachedAbove` tells that they are read through ``content(ofDomain:)``.
+  func paged(_ image: Image, inDomain name: String, isCachedAbove: Bool) -> PagedImage? {
     let domain = domains.withLock { domains -> SharingDomain? in
       if let known = domains[name] { return known }
       let made = SharingDomain(tier: tier, admission: .whenWanted, work: work)
       domains[name] = made
       return made
     }
-    return domain.flatMap { PagedImage(image, in: $0) }
+    return domain.flatMap { PagedImage(image, in: $0, isCachedAbove: isCachedAbove) }
+  }
+
+  /// Through what the images of the domain called `name` share the kernel's copy of their pages; nil
+  /// where the kernel or the user's rights do not allow that.
+  func content(ofDomain name: String) -> SharedContent? {
+    guard let contentMount else { return nil }
+    return contents.withLock { contents in
+      if let known = contents[name] { return known }
+      let made = SharedContent(on: contentMount)
+      contents[name] = made
+      return made
+    }
   }
 }

@@ -15,6 +15,9 @@ package final class FilePages: @unchecked Sendable {
   let supplier: (any PageSupplier)?
   let volume: TierVolume
   private let domain: SharingDomain
+  /// Whether the images of the domain share a copy of the pages above, so that a first one here would
+  /// be a second.
+  let isCachedAbove: Bool
   /// A retained ``SharedFile``, set once.
   private let shared = unsafe Atomic<UnsafeRawPointer?>(nil)
   private let isRefuted = Atomic(false)
@@ -30,8 +33,9 @@ package final class FilePages: @unchecked Sendable {
   /// A file of `byteCount` bytes, at least 1; `claim` is what its image says it is.
   init(
     byteCount: UInt64, claim: Digest?, volume: TierVolume, domain: SharingDomain,
-    supplier: (any PageSupplier)?
+    supplier: (any PageSupplier)?, isCachedAbove: Bool
   ) {
+    self.isCachedAbove = isCachedAbove
     self.supplier = supplier
     self.byteCount = byteCount
     tellingByteCount = Atomic(byteCount)
@@ -104,6 +108,46 @@ package final class FilePages: @unchecked Sendable {
     }
   }
 
+  /// The verified file that this is taken for; nil while it is not known to be one.
+  package var verifiedIdentity: FileIdentity? {
+    isRefuted.load(ordering: .relaxed) ? nil : verified?.identity
+  }
+
+  /// As ``read(at:into:load:)``, but of the verified file alone; false if not all of it could be had.
+  ///
+  /// The range starts with a page and ends with one, or with the file: others cannot be checked.
+  package func readVerified<Failure: Error>(
+    at offset: UInt64, into target: inout MutableRawSpan,
+    load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
+  ) throws(Failure) -> Bool {
+    guard let shared = verified, coversPages(from: offset, byteCount: target.byteCount) else {
+      return false
+    }
+    let filled = domain.tier.read(shared.file, at: offset, into: &target, by: volume)
+    guard filled < target.byteCount else { return true }
+    // What is here was read a page at a time, so the rest starts with one.
+    let position = offset + UInt64(filled)
+    var rest = target[bytes: filled..<target.byteCount]
+    if !supply(&rest, at: position, of: shared) {
+      guard !isRefuted.load(ordering: .relaxed) else { return false }
+      try load(&rest, position)
+      guard areGenuine(rest.bytes, at: position, of: shared) else {
+        refute()
+        return false
+      }
+    }
+    if admits(rest.byteCount) {
+      domain.tier.insert(rest.bytes, into: shared.file, at: position, isVerified: true)
+    }
+    return true
+  }
+
+  private func coversPages(from offset: UInt64, byteCount count: Int) -> Bool {
+    let pageByteCount = UInt64(PageTier.pageByteCount)
+    let end = offset + UInt64(count)
+    return offset % pageByteCount == 0 && (end % pageByteCount == 0 || end == byteCount)
+  }
+
   /// What is hot here must not turn cold on disk, but telling it costs more than the hit itself.
   private static let noteInterval: UInt64 = 10_000_000_000
 
@@ -121,12 +165,7 @@ package final class FilePages: @unchecked Sendable {
   private func supply(
     _ target: inout MutableRawSpan, at offset: UInt64, of shared: SharedFile
   ) -> Bool {
-    // What is not whole pages cannot be checked.
-    let end = offset + UInt64(target.byteCount)
-    let pageByteCount = UInt64(PageTier.pageByteCount)
-    guard offset % pageByteCount == 0, end % pageByteCount == 0 || end == byteCount else {
-      return false
-    }
+    guard coversPages(from: offset, byteCount: target.byteCount) else { return false }
     if supplier?.supply(into: &target, at: offset) == true,
       areGenuine(target.bytes, at: offset, of: shared)
     {
@@ -177,7 +216,12 @@ package final class FilePages: @unchecked Sendable {
   /// Counts `byteCount` bytes as loaded; whether to keep them.
   private func admits(_ byteCount: Int) -> Bool {
     let loaded = loadedByteCount.add(UInt64(byteCount), ordering: .relaxed)
-    return domain.keepsFirstReads || loaded.oldValue >= self.byteCount
+    return domain.keepsFirstReads && !isCachedAbove || loaded.oldValue >= self.byteCount
+  }
+
+  /// Hears that the copy above was dropped: what is loaded next is loaded for the first time.
+  package func forgetLoads() {
+    loadedByteCount.store(0, ordering: .relaxed)
   }
 
   /// Hears that the domain found pages missing: it is told again when as much was loaded as is.

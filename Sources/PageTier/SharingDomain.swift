@@ -111,12 +111,16 @@ package final class SharingDomain: Sendable {
   /// A file of an image, of `byteCount` bytes, at least 1, whose fingerprint is `claim` if the image
   /// is to be believed.
   ///
-  /// `supplier` has what of the file is stored on this machine.
+  /// `supplier` has what of the file is stored on this machine. With `isCachedAbove` the images of the
+  /// domain share a cache of their own above this one, which must know now whether the file is another:
+  /// that may take the time to hash it.
   package func makeFile(
-    byteCount: UInt64, claim: Digest?, volume: TierVolume, supplier: (any PageSupplier)? = nil
+    byteCount: UInt64, claim: Digest?, volume: TierVolume, supplier: (any PageSupplier)? = nil,
+    isCachedAbove: Bool = false
   ) -> FilePages {
     let file = FilePages(
-      byteCount: byteCount, claim: claim, volume: volume, domain: self, supplier: supplier)
+      byteCount: byteCount, claim: claim, volume: volume, domain: self, supplier: supplier,
+      isCachedAbove: isCachedAbove)
     if let claim, tier.options.sharesFiles {
       register(file, as: FileIdentity(fingerprint: claim, byteCount: byteCount))
     }
@@ -159,7 +163,8 @@ package final class SharingDomain: Sendable {
     if let shared {
       file.attach(to: shared)
     } else if !others.isEmpty {
-      verify(others.first { tier.isComplete($0.own) } ?? others[0])
+      let best = others.first { tier.isComplete($0.own) } ?? others[0]
+      if file.isCachedAbove { verifyNow(best) } else { verify(best) }
     }
   }
 

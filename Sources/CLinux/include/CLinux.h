@@ -84,6 +84,39 @@ static inline int cullet_openat_beneath(int directory, const char *path, int fla
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
+/* The calls that mount step by step, by number: C libraries before 2.36 lack them, and the kernel's
+ * <linux/mount.h> cannot be included beside <sys/mount.h>. */
+static inline int cullet_fsopen(const char *type) {
+  return (int)syscall(SYS_fsopen, type, 1 /* FSOPEN_CLOEXEC */);
+}
+static inline int cullet_fsconfig_set(int context, const char *name, const char *value) {
+  /* FSCONFIG_SET_STRING or FSCONFIG_SET_FLAG */
+  return (int)syscall(SYS_fsconfig, context, value ? 1 : 0, name, value, 0);
+}
+static inline int cullet_fsconfig_create(int context) {
+  return (int)syscall(SYS_fsconfig, context, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0);
+}
+static inline int cullet_fsmount(int context, unsigned int attributes) {
+  return (int)syscall(SYS_fsmount, context, 1 /* FSMOUNT_CLOEXEC */, attributes);
+}
+static inline int cullet_move_mount(int mount, const char *directory) {
+  return (int)syscall(SYS_move_mount, mount, "", AT_FDCWD, directory,
+                      4 /* MOVE_MOUNT_F_EMPTY_PATH */);
+}
+
+/* Passthrough, which <linux/fuse.h> has since Linux 6.9. */
+static inline int cullet_fuse_open_backing(int device, int file) {
+  struct {
+    int fd;
+    unsigned int flags;
+    unsigned long long padding;
+  } map = {.fd = file};
+  return ioctl(device, _IOC(_IOC_WRITE, 229, 1, sizeof map), &map);
+}
+static inline int cullet_fuse_close_backing(int device, unsigned int id) {
+  return ioctl(device, _IOC(_IOC_WRITE, 229, 2, sizeof id), &id);
+}
+
 /* Computed macros. */
 static const unsigned long cullet_FUSE_DEV_IOC_CLONE = FUSE_DEV_IOC_CLONE;
 static const long cullet_UTIME_OMIT = UTIME_OMIT;

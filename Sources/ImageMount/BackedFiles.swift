@@ -1,0 +1,182 @@
+internal import EROFS
+internal import EROFSReader
+internal import FUSEProtocol
+internal import FUSEServer
+internal import Linux
+internal import PageTier
+
+/// The files of one image mount that the kernel reads through the content mount.
+///
+/// While a file is open it stays as it was opened first, for the kernel refuses two ways at once. The
+/// registration of a file that nobody has open is kept for the next, up to ``idleCountMax`` of them.
+/// Whatever goes wrong, the file is opened as though there were no content mount. Thread-safe.
+final class BackedFiles: Sendable {
+  /// Registrations of files that nobody has open: some kilobytes of the kernel's memory each.
+  private static let idleCountMax = 4096
+  /// Files that are remembered; others are opened as though there were no content mount.
+  private static let fileCountMax = 1 << 17
+  /// What the kernel repeats when a file is closed that ``open(_:)`` has opened; never of others.
+  static let handle: UInt64 = 1
+
+  private struct Entry {
+    /// What stands for the file; nil before that is known.
+    var place: (node: ContentNode, claim: FileIdentity)?
+    /// The node's registration with this mount; 0 for none.
+    var backingID: Int32 = 0
+    var openCount = 0
+    /// While one thread finds out how it is opened.
+    var isOpening = false
+    /// When it was closed last, in closings.
+    var stamp = 0
+
+    var reply: OpenReply {
+      backingID == 0
+        ? OpenReply(flags: [.keepCache, .noFlush], handle: BackedFiles.handle)
+        : OpenReply(
+          flags: [.passthrough, .noFlush], handle: BackedFiles.handle, backingID: backingID)
+    }
+  }
+
+  private struct State {
+    var entries: [UInt64: Entry] = [:]
+    /// Files with a registration and no reader, oldest first, and others whose stamp is another now.
+    var idle: [(nid: UInt64, stamp: Int)] = []
+    var idleCount = 0
+    var closingCount = 0
+  }
+
+  private enum Turn {
+    case joined(OpenReply)
+    case mine(Entry)
+    case refused
+  }
+
+  private let state = Lock(State())
+  private let connection = Lock<Connection?>(nil)
+  private let image: PagedImage
+  private let content: SharedContent
+
+  init(of image: PagedImage, in content: SharedContent) {
+    self.image = image
+    self.content = content
+  }
+
+  deinit {
+    for entry in state.withLock({ $0.entries.values }) {
+      if let (node, claim) = entry.place { content.leave(node, image, claim: claim) }
+    }
+  }
+
+  /// Hears of the mount's connection.
+  func connected(_ connection: Connection) {
+    self.connection.withLock { $0 = connection }
+  }
+
+  /// How `inode` is to be read; nil when it is as well read through its own mount.
+  ///
+  /// Waits for the content mount.
+  func open(_ inode: Inode) throws(ReadError) -> OpenReply? {
+    guard inode.fileType == .regular, inode.byteCount > 0,
+      let claim = try image.claim(of: inode)
+    else { return nil }
+    switch turn(inode.nid) {
+    case .refused: return nil
+    case .joined(let reply): return reply
+    case .mine(var entry):
+      do throws(ReadError) {
+        try place(inode, claim, &entry)
+      } catch {
+        settle(entry, inode.nid, openCount: 0)
+        throw error
+      }
+      settle(entry, inode.nid, openCount: 1)
+      return entry.reply
+    }
+  }
+
+  /// Notes that a file that ``open(_:)`` had opened was closed.
+  func release(_ nid: UInt64) {
+    let dropped = state.withLock { state -> [Int32] in
+      guard let openCount = state.entries[nid]?.openCount, openCount > 0 else { return [] }
+      state.entries[nid]?.openCount = openCount - 1
+      guard openCount == 1, state.entries[nid]?.backingID != 0 else { return [] }
+      state.closingCount += 1
+      state.entries[nid]?.stamp = state.closingCount
+      state.idle.append((nid, state.closingCount))
+      state.idleCount += 1
+      return Self.dropIdle(&state)
+    }
+    for id in dropped { connection.withLock { $0 }?.unregister(id) }
+  }
+
+  /// One more reader of the file, or the leave to open it.
+  private func turn(_ nid: UInt64) -> Turn {
+    state.wait { state -> Turn? in
+      guard var entry = state.entries[nid] else {
+        guard state.entries.count < Self.fileCountMax else { return .refused }
+        state.entries[nid] = Entry(isOpening: true)
+        return .mine(Entry())
+      }
+      guard !entry.isOpening else { return nil }
+      if entry.openCount > 0 {
+        state.entries[nid]?.openCount += 1
+        return .joined(entry.reply)
+      }
+      if entry.backingID != 0 { state.idleCount -= 1 }
+      entry.stamp = 0
+      entry.isOpening = true
+      state.entries[nid] = entry
+      return .mine(entry)
+    } ?? .refused
+  }
+
+  private func settle(_ entry: Entry, _ nid: UInt64, openCount: Int) {
+    state.withLock { state in
+      var entry = entry
+      entry.isOpening = false
+      entry.openCount = openCount
+      if openCount == 0, entry.backingID != 0 { state.idleCount += 1 }
+      state.entries[nid] = entry
+    }
+    state.signalAll()
+  }
+
+  /// Makes `entry` say how `inode` is read from now on.
+  private func place(
+    _ inode: Inode, _ claim: FileIdentity, _ entry: inout Entry
+  ) throws(ReadError) {
+    let connection = connection.withLock { $0 }
+    let file = try image.pages(of: inode)
+    if entry.place == nil || file.verifiedIdentity != nil && entry.place?.node.isVerified == false {
+      let claimant = ContentNode.Claimant(image: image, inode: inode, file: file)
+      let node = content.node(for: claimant, claim: claim)
+      if let (former, claim) = entry.place, former !== node {
+        if entry.backingID != 0 { connection?.unregister(entry.backingID) }
+        entry.backingID = 0
+        content.leave(former, image, claim: claim)
+      }
+      entry.place = (node, claim)
+    }
+    guard entry.backingID == 0, let node = entry.place?.node, let connection else { return }
+    // Without descriptors or memory to spare the mount reads the file itself.
+    guard let descriptor = try? content.mount.open(node) else { return }
+    entry.backingID = (try? connection.register(descriptor)) ?? 0
+  }
+
+  /// The registrations that have to go; of those that stay as many as may.
+  private static func dropIdle(_ state: inout State) -> [Int32] {
+    var dropped: [Int32] = []
+    if state.idle.count > 4 * idleCountMax {
+      state.idle.removeAll { state.entries[$0.nid]?.stamp != $0.stamp }
+    }
+    while state.idleCount > idleCountMax, let (nid, stamp) = state.idle.first {
+      state.idle.removeFirst()
+      guard let entry = state.entries[nid], entry.stamp == stamp else { continue }
+      dropped.append(entry.backingID)
+      state.entries[nid]?.backingID = 0
+      state.entries[nid]?.stamp = 0
+      state.idleCount -= 1
+    }
+    return dropped
+  }
+}

@@ -1,0 +1,121 @@
+internal import Bytes
+internal import EROFSReader
+internal import FUSEProtocol
+internal import FUSEServer
+internal import Linux
+
+/// The content mount's files, each found by its number and in no listing.
+///
+/// Thread-safe.
+final class ContentFilesystem: Filesystem {
+  private let nodes = Lock<[NodeID: ContentNode]>([:])
+  private struct Line {
+    var connection: Connection?
+    var isOver = false
+  }
+
+  private let line = Lock(Line())
+  private let onError: @Sendable (ReadError) -> Void
+
+  /// `onError` hears of every read that fails, from the serving threads.
+  init(onError: @escaping @Sendable (ReadError) -> Void) {
+    self.onError = onError
+  }
+
+  /// Lets `node` be found.
+  func insert(_ node: ContentNode) {
+    nodes.withLock { $0[node.id] = node }
+  }
+
+  /// Forgets `node`, and makes the kernel do so.
+  func remove(_ node: ContentNode) {
+    let removed = nodes.withLock { $0.removeValue(forKey: node.id) }
+    _ = removed
+    line.withLock { $0.connection }?.forgetEntry(Array(node.name.utf8), in: .root)
+  }
+
+  /// Makes the kernel drop what it has of the content of `node`.
+  func forgetContent(of node: ContentNode) {
+    line.withLock { $0.connection }?.forgetContent(of: node.id)
+  }
+
+  func connected(_ connection: Connection) {
+    line.withLock { $0.connection = connection }
+    line.signalAll()
+  }
+
+  /// Hears that the session has ended.
+  func disconnected() {
+    line.withLock { $0.isOver = true }
+    line.signalAll()
+  }
+
+  /// Waits for the connection; nil when the session ended before there was one.
+  func awaitConnection() -> Connection? {
+    line.wait { line -> Connection?? in
+      line.connection.map { .some($0) } ?? (line.isOver ? .some(nil) : nil)
+    } ?? nil
+  }
+
+  func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
+    guard node != .root else { return NodeAttributes(inodeNumber: 1, mode: 0o040500) }
+    return attributes(of: try found(node))
+  }
+
+  func lookUp(_ name: RawSpan, in directory: NodeID) throws(Errno) -> NodeEntry? {
+    let text = String(decoding: name.copyBytes(), as: UTF8.self)
+    guard directory == .root, let number = UInt64(text, radix: 16),
+      let node = nodes.withLock({ $0[NodeID(rawValue: number)] })
+    else {
+      // Not remembered: the next node may have the name.
+      throw .noSuchFile
+    }
+    return NodeEntry(node: node.id, attributes: attributes(of: node))
+  }
+
+  func read(
+    _ node: NodeID, at offset: UInt64, into target: inout MutableRawSpan
+  ) throws(Errno) -> Int {
+    let file = try found(node)
+    guard offset < file.byteCount else { return 0 }
+    let count = Int(min(UInt64(target.byteCount), file.byteCount - offset))
+    var wanted = target[bytes: 0..<count]
+    do throws(ReadError) {
+      try file.read(at: offset, into: &wanted)
+      return count
+    } catch {
+      onError(error)
+      throw Errno(error)
+    }
+  }
+
+  func readLink(_ node: NodeID) throws(Errno) -> [UInt8] { throw .invalidArgument }
+
+  /// Nothing: nobody can get here to list anything.
+  func readDirectory(
+    _ node: NodeID, from cookie: UInt64, into listing: inout DirectoryListing
+  ) throws(Errno) {}
+
+  func extendedAttribute(_ name: RawSpan, of node: NodeID) throws(Errno) -> [UInt8]? {
+    throw .notImplemented
+  }
+
+  func extendedAttributeNames(of node: NodeID) throws(Errno) -> [[UInt8]] {
+    throw .notImplemented
+  }
+
+  func statistics() throws(Errno) -> FilesystemStatistics {
+    FilesystemStatistics(blockCount: 0, fileCount: UInt64(nodes.withLock { $0.count }))
+  }
+
+  private func found(_ node: NodeID) throws(Errno) -> ContentNode {
+    guard let found = nodes.withLock({ $0[node] }) else { throw .stale }
+    return found
+  }
+
+  private func attributes(of node: ContentNode) -> NodeAttributes {
+    NodeAttributes(
+      inodeNumber: node.id.rawValue, mode: 0o100400, byteCount: node.byteCount,
+      blockCount: node.byteCount.dividedRoundingUp(by: 512))
+  }
+}

@@ -1,0 +1,100 @@
+internal import Bytes
+internal import EROFS
+internal import EROFSReader
+internal import FUSEProtocol
+internal import Linux
+internal import PageTier
+internal import Synchronization
+
+/// A file of the content mount: what the mounts of images that have it read in place of their own.
+///
+/// Private to one file of one image until that was verified; from then on nothing is read through
+/// it that was not checked, and other images may be behind it too. It can be read as long as there
+/// is one of them. Thread-safe.
+final class ContentNode: Sendable {
+  /// A file of an image that is behind the node.
+  struct Claimant: Sendable {
+    let image: PagedImage
+    let inode: Inode
+    /// Kept here, for the verified file goes with the last that knows it.
+    let file: FilePages
+  }
+
+  let id: NodeID
+  let byteCount: UInt64
+  private let claimants: Lock<[Claimant]>
+  private let verified: Atomic<Bool>
+
+  init(_ id: NodeID, of claimant: Claimant, isVerified: Bool) {
+    self.id = id
+    byteCount = claimant.inode.byteCount
+    claimants = Lock([claimant])
+    verified = Atomic(isVerified)
+  }
+
+  /// The name under which the content mount knows the node.
+  var name: String { String(id.rawValue, radix: 16) }
+
+  var isVerified: Bool { verified.load(ordering: .acquiring) }
+
+  /// Nothing unchecked is read from now on; what was read before must be forgotten by the kernel.
+  func becomeVerified() {
+    verified.store(true, ordering: .sequentiallyConsistent)
+    for claimant in claimants.withLock({ $0 }) { claimant.file.forgetLoads() }
+  }
+
+  /// The verified file that the first image behind the node is taken for.
+  var identity: FileIdentity? { claimants.withLock { $0.first }?.file.verifiedIdentity }
+
+  /// Adds a file of an image, unless that image is behind the node already; false when nobody is left.
+  func add(_ claimant: Claimant) -> Bool {
+    claimants.withLock { claimants in
+      guard !claimants.isEmpty else { return false }
+      if !claimants.contains(where: { $0.image === claimant.image }) {
+        claimants.append(claimant)
+      }
+      return true
+    }
+  }
+
+  /// Takes `image` away; whether others are left.
+  func remove(_ image: PagedImage) -> Bool {
+    // Let go with the lock free: an image that goes with it would want others.
+    let (removed, isLeft) = claimants.withLock { claimants in
+      let removed = claimants.filter { $0.image === image }
+      claimants.removeAll { $0.image === image }
+      return (removed, !claimants.isEmpty)
+    }
+    _ = removed
+    return isLeft
+  }
+
+  /// Fills `target` from `offset` on, all of it within the file.
+  func read(at offset: UInt64, into target: inout MutableRawSpan) throws(ReadError) {
+    var failure: ReadError?
+    for claimant in claimants.withLock({ $0 }) {
+      do throws(ReadError) {
+        if try read(at: offset, into: &target, from: claimant) { return }
+      } catch {
+        // Another may have what this one cannot get.
+        failure = error
+      }
+    }
+    throw failure ?? .source(SourceError(.ioError, "no image has what it claims to have"))
+  }
+
+  private func read(
+    at offset: UInt64, into target: inout MutableRawSpan, from claimant: Claimant
+  ) throws(ReadError) -> Bool {
+    guard isVerified else {
+      try claimant.file.read(at: offset, into: &target) { (part, offset) throws(ReadError) in
+        try claimant.image.load(claimant.inode, at: offset, into: &part)
+      }
+      return true
+    }
+    return try claimant.file.readVerified(at: offset, into: &target) {
+      (part, offset) throws(ReadError) in
+      try claimant.image.load(claimant.inode, at: offset, into: &part)
+    }
+  }
+}
