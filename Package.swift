@@ -152,7 +152,7 @@ let package = Package(
     tests("CodecsTests", "Bytes", "CLZMA", "CZlib", "CZstd", "Codecs"),
     tests("LinuxTests", "Bytes", "Linux"),
     tests("LMDBTests", "Bytes", "LMDB"),
-    tests("BlockStoreTests", "BlockStore", "Bytes", "Linux", "cullet"),
+    tests("BlockStoreTests", "BlockStore", "Bytes", "LMDB", "Linux", "cullet"),
     tests("EROFSTests", "Bytes", "EROFS"),
     tests("EROFSReaderTests", "Bytes", "Codecs", "EROFS", "EROFSReader", "Linux"),
     tests("TreeSourcesTests", "Bytes", "TreeSources"),

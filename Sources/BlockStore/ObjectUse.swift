@@ -14,6 +14,7 @@ extension CommitWriter {
       object.isDirty.store(true, ordering: .relaxed)
       var changes = BlockIndex.Changes()
       changes.objects.append((object.objectID, object.record))
+      changes.forgotten.append((object.objectID, .max))
       guard commit(changes) == nil else {
         object.isDirty.store(false, ordering: .relaxed)
         return false
@@ -48,6 +49,7 @@ extension CommitWriter {
     if isLast { record.isDirty = false }
     var changes = BlockIndex.Changes()
     changes.objects.append((object.objectID, record))
+    if coherency != object.coherency { changes.forgotten.append((object.objectID, .max)) }
     // What stays marked is dropped by the next opening: nothing wrong comes of it.
     guard commit(changes) == nil else { return false }
     object.coherency = coherency
@@ -76,6 +78,7 @@ extension CommitWriter {
     record.byteCount = byteCount
     var changes = BlockIndex.Changes()
     changes.objects.append((object.objectID, record))
+    changes.forgotten.append((object.objectID, .max))
     guard commit(changes) == nil else {
       if index != nil { restore(slots) }
       return false
