@@ -170,6 +170,9 @@ let package = Package(
       "ImageExportTests", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSReader", "ImageExport"),
     tests("ImageCheckTests", "Bytes", "EROFS", "EROFSReader", "ImageCheck"),
     tests("PageTierTests", "Bytes", "Codecs", "Linux", "PageTier"),
+    tests(
+      "ImageMountTests", "Bytes", "EROFS", "EROFSBuilder", "EROFSReader", "ImageMount", "PageTier",
+      "TreeSources"),
     tests("ReadPathTests", "BlockStore", "Bytes", "Linux", "ReadPath"),
     tests("NodeTests", "Bytes", "Linux", "Node"),
     tests("EndToEndTests", "Bytes", "CLinux", "cullet"),

@@ -13,7 +13,8 @@ package enum MountListing {
         reports.append(
           MountReport(
             source: entry.source, directory: entry.directory, driver: "fuse", pid: nil,
-            since: nil, state: entry.state.rawValue))
+            since: nil, state: entry.state.rawValue, memoryBytes: nil, memoryLimitBytes: nil,
+            domain: nil, domainMemoryBytes: nil, domainMemoryLimitBytes: nil))
       }
     } catch {
       throw Failure(error)

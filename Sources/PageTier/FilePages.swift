@@ -14,6 +14,10 @@ package final class FilePages: @unchecked Sendable {
   let own: TierFile
   let supplier: (any PageSupplier)?
   let volume: TierVolume
+  /// Where it is remembered what the file holds; nil when nowhere.
+  private let remembered: RememberedFile?
+  /// Whether it is the memory that claims, which may be wrong without anybody's lying.
+  private let isClaimRemembered: Bool
   private let domain: SharingDomain
   /// A retained ``SharedFile``, set once.
   private let shared = unsafe Atomic<UnsafeRawPointer?>(nil)
@@ -27,20 +31,34 @@ package final class FilePages: @unchecked Sendable {
   nonisolated(unsafe) var claim: FileIdentity?
 
   /// A file of `byteCount` bytes, at least 1; `claim` is what its image says it is.
+  ///
+  /// Where that says nothing, `remembered` is asked.
   init(
     byteCount: UInt64, claim: Digest?, volume: TierVolume, domain: SharingDomain,
-    supplier: (any PageSupplier)?
+    supplier: (any PageSupplier)?, remembered: RememberedFile?
   ) {
+    let known =
+      claim
+      ?? remembered?.memory.fingerprint(ofFile: remembered?.number ?? 0, byteCount: byteCount)
+    self.remembered = remembered
+    isClaimRemembered = claim == nil && known != nil
     self.supplier = supplier
     self.byteCount = byteCount
     self.volume = volume
     self.domain = domain
     own = domain.tier.makeFile(byteCount: byteCount, volume: volume)
-    unsafe self.claim = claim.map { FileIdentity(fingerprint: $0, byteCount: byteCount) }
+    unsafe self.claim = known.map { FileIdentity(fingerprint: $0, byteCount: byteCount) }
   }
 
   deinit {
     domain.forget(self)
+    if let verified {
+      // The pages stay for others; who leaves is not charged for what they bring in.
+      let heir = domain.claimants(of: verified.identity).first { other in
+        other.volume !== volume && other.verified != nil
+      }
+      domain.tier.changeOwner(of: verified.file, from: volume, to: heir?.volume)
+    }
     if verified?.file !== own { domain.tier.remove(own) }
     if let pointer = unsafe shared.load(ordering: .relaxed) {
       unsafe Unmanaged<SharedFile>.fromOpaque(pointer).release()
@@ -57,6 +75,12 @@ package final class FilePages: @unchecked Sendable {
   ///
   /// Its own pages go, unless they are those of `file`.
   func attach(to file: SharedFile) {
+    guard !isClaimRemembered || own === file.file || !contradicts(file) else {
+      remember(nil)
+      domain.disown(self)
+      return
+    }
+    domain.tier.changeOwner(of: file.file, from: nil, to: volume)
     let pointer = unsafe UnsafeRawPointer(Unmanaged.passRetained(file).toOpaque())
     let (done, _) = unsafe shared.compareExchange(
       expected: nil, desired: pointer, ordering: .acquiringAndReleasing)
@@ -65,6 +89,45 @@ package final class FilePages: @unchecked Sendable {
     } else {
       unsafe Unmanaged<SharedFile>.fromOpaque(pointer).release()
     }
+  }
+
+  /// Tells who remembers that the file is `identity`, or nil when it is not what was remembered.
+  func remember(_ identity: FileIdentity?) {
+    guard let remembered else { return }
+    remembered.memory.note(
+      identity?.fingerprint, ofFile: remembered.number, byteCount: byteCount)
+  }
+
+  /// Takes note that what was remembered of the file is wrong, and that it is `identity`.
+  func correct(_ identity: FileIdentity) {
+    if isClaimRemembered { remember(identity) }
+  }
+
+  /// Pages of a file that are looked at before what is remembered of it is believed.
+  private static let probeCount: UInt64 = 4
+
+  /// Whether a page of those that are here or stored is not that of `file`.
+  ///
+  /// A memory that is wrong must not show the file's readers another one. Fetches nothing.
+  private func contradicts(_ file: SharedFile) -> Bool {
+    let pageByteCount = UInt64(PageTier.pageByteCount)
+    let last = (byteCount - 1) / pageByteCount
+    var buffer = [UInt8](repeating: 0, count: PageTier.pageByteCount)
+    var previous: UInt64?
+    for step in 0..<Self.probeCount {
+      let index = last * step / (Self.probeCount - 1)
+      guard index != previous else { continue }
+      previous = index
+      let offset = index * pageByteCount
+      let length = Int(min(pageByteCount, byteCount - offset))
+      var span = buffer.mutableRawSpan
+      var page = span[bytes: 0..<length]
+      let isThere =
+        domain.tier.peek(own, at: offset, into: &page) == length
+        || supplier?.supply(into: &page, at: offset) == true
+      if isThere, !file.digests.matches(page.bytes, at: Int(index)) { return true }
+    }
+    return false
   }
 
   /// Reads `target.byteCount` bytes from `offset` on, all of which the file has.
@@ -142,7 +205,9 @@ package final class FilePages: @unchecked Sendable {
 
   /// Takes the file for another than it claims to be, from now on.
   private func refute() {
-    isRefuted.store(true, ordering: .relaxed)
+    if isClaimRemembered { remember(nil) }
+    // One that is not read from another's pages has its own, whatever was remembered of it.
+    if !isClaimRemembered || verified != nil { isRefuted.store(true, ordering: .relaxed) }
     domain.disown(self)
   }
 

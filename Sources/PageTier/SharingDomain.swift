@@ -60,6 +60,7 @@ package final class SharingDomain: Sendable {
   private let domain: TierDomain
   private let claims = Lock<[FileIdentity: Claimants]>([:])
   private let work: WorkQueue
+  private let limit: Lock<Int?>
 
   /// A domain on `tier`, charged for at most `byteCountMax`; nil when there are thousands.
   ///
@@ -69,6 +70,7 @@ package final class SharingDomain: Sendable {
     self.tier = tier
     self.domain = domain
     self.work = work
+    limit = Lock(byteCountMax)
   }
 
   /// A volume of the domain; nil when there are thousands.
@@ -92,16 +94,35 @@ package final class SharingDomain: Sendable {
   /// A file of an image, of `byteCount` bytes, at least 1, whose fingerprint is `claim` if the image
   /// is to be believed.
   ///
-  /// `supplier` has what of the file is stored on this machine.
+  /// `supplier` has what of the file is stored on this machine; `remembered` is asked for a claim
+  /// when the image has none, and told what was found out.
   package func makeFile(
-    byteCount: UInt64, claim: Digest?, volume: TierVolume, supplier: (any PageSupplier)? = nil
+    byteCount: UInt64, claim: Digest?, volume: TierVolume, supplier: (any PageSupplier)? = nil,
+    remembered: RememberedFile? = nil
   ) -> FilePages {
     let file = FilePages(
-      byteCount: byteCount, claim: claim, volume: volume, domain: self, supplier: supplier)
-    if let claim, tier.options.sharesFiles {
-      register(file, as: FileIdentity(fingerprint: claim, byteCount: byteCount))
-    }
+      byteCount: byteCount, claim: claim, volume: volume, domain: self, supplier: supplier,
+      remembered: remembered)
+    // Nobody else knows the file yet.
+    if let claim = unsafe file.claim, tier.options.sharesFiles { register(file, as: claim) }
     return file
+  }
+
+  /// Lets the domain be charged for at most `byteCountMax` bytes from now on; nil for any number.
+  ///
+  /// What is beyond that goes at once, but for what is being read.
+  package func setLimit(_ byteCountMax: Int?) {
+    limit.withLock { $0 = byteCountMax }
+    tier.setLimit(byteCountMax, of: domain)
+  }
+
+  /// The most bytes that the domain is charged for; nil for any number.
+  package var byteCountMax: Int? { limit.withLock { $0 } }
+
+  /// Images that are open.
+  package var volumeCount: Int {
+    // What is strong in here is let go only when the lock is free.
+    loneliness.withLock { $0.volumes.compactMap(\.volume) }.count
   }
 
   /// Bytes of pages that the domain is charged for.
@@ -195,6 +216,7 @@ package final class SharingDomain: Sendable {
     var measured = measurePages(of: file)
     if measured?.identity == identity, let measured { return publish(measured, of: file.own) }
     tier.setSealed(file.own, false)
+    if let identity = measured?.identity { file.correct(identity) }
     if measured == nil, let supplier = file.supplier {
       // Not all of it is in memory, but what is stored may be enough; none of that is kept.
       measured = measure(file, supplier.supply)
@@ -203,6 +225,7 @@ package final class SharingDomain: Sendable {
         tier.setSealed(made, true)
         return publish(measured, of: made)
       }
+      if let identity = measured?.identity { file.correct(identity) }
     }
     claims.withLock { table in
       table[identity]?.isBeingVerified = false
@@ -230,6 +253,7 @@ package final class SharingDomain: Sendable {
     guard let measured = measurePages(of: file) else { return tier.setSealed(file.own, false) }
     // Known and shared at once: nobody is to verify it, and perhaps unseal it, in between.
     publish(measured, of: file.own, claiming: file)
+    file.remember(measured.identity)
   }
 
   private typealias Measured = (identity: FileIdentity, digests: PageDigests)

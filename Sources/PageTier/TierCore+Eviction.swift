@@ -47,7 +47,7 @@ extension TierCore {
   }
 
   /// Frees a page that `volume` or its domain is charged for, of those that are due soon.
-  func dropOne(chargedTo volume: TierVolume) -> Bool {
+  func dropOne(chargedTo volume: TierFile.Account) -> Bool {
     let ownsIt = volumes.isExhausted(volume.number)
     for _ in 0..<Self.stepsForVolumeMax {
       guard let candidate = probation.last ?? protected.last else { return false }

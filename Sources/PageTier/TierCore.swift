@@ -36,7 +36,7 @@ final class TierCore: @unchecked Sendable {
   var counts = TierCounts()
   private var idleBatches = (0..<batchesMax).map { _ in EvictionBatch() }
   private let capacity: Int
-  private var freshCount = 0
+  private(set) var freshCount = 0
   private var firstFree: UInt32 = 0
 
   /// An empty tier of at most `options.byteCountMax`; nil when there are not so many addresses.
