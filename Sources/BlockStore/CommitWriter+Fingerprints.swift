@@ -12,50 +12,52 @@ extension CommitWriter {
   /// Notes of one commit that has nothing else to do, and records that one commit makes room by.
   private static let notesPerCommit = 4096
 
-  /// Adds notes that wait to `changes`, up to `countMax`; drops them when the index has no room.
+  /// Adds notes that wait to `changes`, up to `countMax`.
+  ///
+  /// When there are too many records, those of objects go that were not in use for long, and what
+  /// has no room waits on; it is dropped when no object can go.
   func appendFingerprints(to changes: inout BlockIndex.Changes, countMax: Int) {
     let notes = core.fingerprints.take(countMax)
     guard let index, !notes.isEmpty, !index.isNearlyFull else { return }
-    var growth = 0
-    for note in notes {
+    var room = core.geometry.fingerprintCountMax - index.fingerprintCount
+    for (position, note) in notes.enumerated() {
       let owner = note.incarnation
-      guard owner.isCurrent.load(ordering: .relaxed), !owner.isDirty.load(ordering: .relaxed) else {
-        continue
-      }
-      let key = FingerprintRecord.Key(object: owner.objectID, file: note.file)
+      guard owner.isCurrent.load(ordering: .relaxed), !owner.isDirty.load(ordering: .relaxed),
+        owner.changeCount.load(ordering: .relaxed) == note.changeCount
+      else { continue }
       let record = note.digest.map {
         FingerprintRecord(
           epoch: owner.epoch, byteCount: note.byteCount,
           version: FingerprintRecord.version(of: owner.coherency), digest: $0)
       }
+      if record != nil { room -= 1 }
+      guard room >= 0 else {
+        let idle = idleOwners(in: index)
+        changes.forgotten += idle.map { ($0, Self.notesPerCommit) }
+        if !idle.isEmpty { core.fingerprints.putBack(notes[position...]) }
+        return
+      }
+      let key = FingerprintRecord.Key(object: owner.objectID, file: note.file)
       changes.fingerprints.append((key.encoded, record))
-      if record != nil { growth += 1 }
-    }
-    let excess = index.fingerprintCount + growth - core.geometry.fingerprintCountMax
-    guard growth > 0, excess > 0 else { return }
-    if let idle = leastRecentOwner(in: index) {
-      changes.forgotten.append((idle, max(excess, Self.notesPerCommit)))
-    } else {
-      changes.fingerprints.removeAll { $0.record != nil }
     }
   }
 
-  /// The object with records that was in use the longest ago, of those that nobody has bound.
+  /// Objects with records that nobody has bound: the eighth of them that was in use the longest ago,
+  /// and one at least.
   ///
-  /// O(objects with records), from the index.
-  private func leastRecentOwner(in index: BlockIndex) -> UInt64? {
-    guard let owners = try? index.fingerprintOwners() else { return nil }
+  /// O(objects), from the index.
+  private func idleOwners(in index: BlockIndex) -> ArraySlice<UInt64> {
+    guard let owners = try? index.fingerprintOwners() else { return [] }
     let objects = Dictionary(
       core.objects.all().map { ($0.objectID, $0) }, uniquingKeysWith: { one, _ in one })
-    var oldest: (id: UInt64, lastUse: UInt32)?
+    var idle: [(id: UInt64, lastUse: UInt32)] = []
     for (id, _) in owners {
-      guard let object = objects[id] else { return id }
-      let lastUse = object.lastUse.load(ordering: .relaxed)
-      if object.bindCount.load(ordering: .acquiring) == 0, lastUse < oldest?.lastUse ?? .max {
-        oldest = (id, lastUse)
-      }
+      let object = objects[id]
+      guard object?.bindCount.load(ordering: .acquiring) ?? 0 == 0 else { continue }
+      idle.append((id, object?.lastUse.load(ordering: .relaxed) ?? 0))
     }
-    return oldest?.id
+    let coldest = idle.sorted { ($0.lastUse, $0.id) < ($1.lastUse, $1.id) }.map(\.id)
+    return coldest.prefix(max(1, coldest.count / 8))
   }
 
   /// Writes the notes that wait, when no batch of blocks takes them along.

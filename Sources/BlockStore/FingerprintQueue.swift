@@ -12,6 +12,8 @@ final class FingerprintQueue: Sendable {
     let byteCount: UInt64
     /// Nil for a file of which nothing is to be remembered any more.
     let digest: Digest?
+    /// Of the incarnation, when the note came.
+    let changeCount: UInt32
   }
 
   /// 10 MB of notes.
@@ -24,6 +26,13 @@ final class FingerprintQueue: Sendable {
   func add(_ note: Note) {
     waiting.withLock { waiting in
       if waiting.count < Self.countMax { waiting.append(note) }
+    }
+  }
+
+  /// Has `notes`, which were taken, wait again before all others.
+  func putBack(_ notes: ArraySlice<Note>) {
+    waiting.withLock { waiting in
+      waiting.insert(contentsOf: notes.prefix(Self.countMax - waiting.count), at: 0)
     }
   }
 

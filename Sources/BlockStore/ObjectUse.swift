@@ -12,6 +12,7 @@ extension CommitWriter {
     guard index != nil, object.isCurrent.load(ordering: .relaxed) else { return false }
     if willModify, !object.isDirty.load(ordering: .relaxed) {
       object.isDirty.store(true, ordering: .relaxed)
+      object.changeCount.wrappingAdd(1, ordering: .relaxed)
       var changes = BlockIndex.Changes()
       changes.objects.append((object.objectID, object.record))
       changes.forgotten.append((object.objectID, .max))
@@ -49,7 +50,8 @@ extension CommitWriter {
     if isLast { record.isDirty = false }
     var changes = BlockIndex.Changes()
     changes.objects.append((object.objectID, record))
-    if coherency != object.coherency { changes.forgotten.append((object.objectID, .max)) }
+    changes.forgotten.append((object.objectID, .max))
+    object.changeCount.wrappingAdd(1, ordering: .relaxed)
     // What stays marked is dropped by the next opening: nothing wrong comes of it.
     guard commit(changes) == nil else { return false }
     object.coherency = coherency
@@ -79,6 +81,7 @@ extension CommitWriter {
     var changes = BlockIndex.Changes()
     changes.objects.append((object.objectID, record))
     changes.forgotten.append((object.objectID, .max))
+    object.changeCount.wrappingAdd(1, ordering: .relaxed)
     guard commit(changes) == nil else {
       if index != nil { restore(slots) }
       return false

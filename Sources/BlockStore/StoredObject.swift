@@ -157,7 +157,8 @@ extension StoredObject {
     guard let incarnation, incarnation.isUsable else { return }
     core.fingerprints.add(
       FingerprintQueue.Note(
-        incarnation: incarnation, file: file, byteCount: byteCount, digest: digest))
+        incarnation: incarnation, file: file, byteCount: byteCount, digest: digest,
+        changeCount: incarnation.changeCount.load(ordering: .relaxed)))
   }
 }
 
