@@ -10,6 +10,15 @@ internal import Synchronization
 /// kept. Thread-safe; a read of what is here takes no lock.
 @safe
 package final class FilePages: @unchecked Sendable {
+  /// Whether what the tier has may be read as the file's.
+  private enum Standing: UInt8, AtomicRepresentable {
+    case trusted
+    /// It is taken for another because of what was remembered, and none of its own pages was seen.
+    case doubtful
+    /// It is not what it was taken for.
+    case refuted
+  }
+
   package let byteCount: UInt64
   let own: TierFile
   let supplier: (any PageSupplier)?
@@ -21,7 +30,7 @@ package final class FilePages: @unchecked Sendable {
   private let domain: SharingDomain
   /// A retained ``SharedFile``, set once.
   private let shared = unsafe Atomic<UnsafeRawPointer?>(nil)
-  private let isRefuted = Atomic(false)
+  private let standing = Atomic(Standing.trusted)
   /// Bytes that were put in; more than the file has when pages came back.
   private let insertedByteCount = Atomic<UInt64>(0)
   private let isIndexed = Atomic(false)
@@ -75,10 +84,15 @@ package final class FilePages: @unchecked Sendable {
   ///
   /// Its own pages go, unless they are those of `file`.
   func attach(to file: SharedFile) {
-    guard !isClaimRemembered || own === file.file || !contradicts(file) else {
-      remember(nil)
-      domain.disown(self)
-      return
+    if isClaimRemembered, own !== file.file {
+      switch looksLike(file) {
+      case true: break
+      case nil: standing.store(.doubtful, ordering: .relaxed)
+      case false:
+        remember(nil)
+        domain.disown(self)
+        return
+      }
     }
     domain.tier.changeOwner(of: file.file, from: nil, to: volume)
     let pointer = unsafe UnsafeRawPointer(Unmanaged.passRetained(file).toOpaque())
@@ -106,18 +120,16 @@ package final class FilePages: @unchecked Sendable {
   /// Pages of a file that are looked at before what is remembered of it is believed.
   private static let probeCount: UInt64 = 4
 
-  /// Whether a page of those that are here or stored is not that of `file`.
+  /// Whether pages of the file are those of `file`; nil when none is here or stored.
   ///
   /// A memory that is wrong must not show the file's readers another one. Fetches nothing.
-  private func contradicts(_ file: SharedFile) -> Bool {
+  private func looksLike(_ file: SharedFile) -> Bool? {
     let pageByteCount = UInt64(PageTier.pageByteCount)
     let last = (byteCount - 1) / pageByteCount
     var buffer = [UInt8](repeating: 0, count: PageTier.pageByteCount)
-    var previous: UInt64?
+    var isSeen: Bool?
     for step in 0..<Self.probeCount {
       let index = last * step / (Self.probeCount - 1)
-      guard index != previous else { continue }
-      previous = index
       let offset = index * pageByteCount
       let length = Int(min(pageByteCount, byteCount - offset))
       var span = buffer.mutableRawSpan
@@ -125,9 +137,11 @@ package final class FilePages: @unchecked Sendable {
       let isThere =
         domain.tier.peek(own, at: offset, into: &page) == length
         || supplier?.supply(into: &page, at: offset) == true
-      if isThere, !file.digests.matches(page.bytes, at: Int(index)) { return true }
+      guard isThere else { continue }
+      guard file.digests.matches(page.bytes, at: Int(index)) else { return false }
+      isSeen = true
     }
-    return false
+    return isSeen
   }
 
   /// Reads `target.byteCount` bytes from `offset` on, all of which the file has.
@@ -138,13 +152,16 @@ package final class FilePages: @unchecked Sendable {
     at offset: UInt64, into target: inout MutableRawSpan,
     load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
   ) throws(Failure) {
-    guard !isRefuted.load(ordering: .relaxed) else { return try load(&target, offset) }
     let end = offset + UInt64(target.byteCount)
     var position = offset
     while position < end {
       let shared = verified
       let file = shared?.file ?? own
       let filled = Int(position - offset)
+      guard standing.load(ordering: .relaxed) == .trusted else {
+        var rest = target[bytes: filled..<target.byteCount]
+        return try readAlone(at: position, into: &rest, shared, load)
+      }
       do {
         var rest = target[bytes: filled..<target.byteCount]
         position += UInt64(domain.tier.read(file, at: position, into: &rest, by: volume))
@@ -160,6 +177,25 @@ package final class FilePages: @unchecked Sendable {
         keep(part.bytes, at: position, of: shared)
       }
       position += UInt64(count)
+    }
+  }
+
+  /// Reads from the image alone, and finds out whether the file is `shared` if that is in doubt.
+  private func readAlone<Failure: Error>(
+    at offset: UInt64, into target: inout MutableRawSpan, _ shared: SharedFile?,
+    _ load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
+  ) throws(Failure) {
+    try load(&target, offset)
+    guard let shared, standing.load(ordering: .relaxed) == .doubtful else { return }
+    guard areGenuine(target.bytes, at: offset, of: shared) else { return refute() }
+    domain.tier.insert(target.bytes, into: shared.file, at: offset, isVerified: true)
+    // What is less than a page proves nothing.
+    let pageByteCount = UInt64(PageTier.pageByteCount)
+    let end = offset + UInt64(target.byteCount)
+    let start = (offset + pageByteCount - 1) / pageByteCount * pageByteCount
+    if start + pageByteCount <= end || end == byteCount && start < end {
+      _ = standing.compareExchange(
+        expected: .doubtful, desired: .trusted, ordering: .relaxed)
     }
   }
 
@@ -207,7 +243,7 @@ package final class FilePages: @unchecked Sendable {
   private func refute() {
     if isClaimRemembered { remember(nil) }
     // One that is not read from another's pages has its own, whatever was remembered of it.
-    if !isClaimRemembered || verified != nil { isRefuted.store(true, ordering: .relaxed) }
+    if !isClaimRemembered || verified != nil { standing.store(.refuted, ordering: .relaxed) }
     domain.disown(self)
   }
 

@@ -31,12 +31,18 @@ package final class TierFile: Sendable {
 extension TierFile {
   /// Whom a page that is kept is charged to.
   struct Account {
+    struct Domain {
+      let number: UInt16
+    }
+
     let number: UInt16
-    let domain: TierDomain
+    let domain: Domain
   }
 
   /// Tier's lock held: who is charged for pages that come.
-  var volume: Account { Account(number: unsafe number, domain: domain) }
+  var volume: Account {
+    Account(number: unsafe number, domain: Account.Domain(number: domain.number))
+  }
 
   /// Tier's lock held: charges `heir`, nil for nobody, from now on, if `old` was charged so far.
   ///
