@@ -152,7 +152,7 @@ let package = Package(
     tests("CodecsTests", "Bytes", "CLZMA", "CZlib", "CZstd", "Codecs"),
     tests("LinuxTests", "Bytes", "Linux"),
     tests("LMDBTests", "Bytes", "LMDB"),
-    tests("BlockStoreTests", "BlockStore", "Bytes", "Linux", "cullet"),
+    tests("BlockStoreTests", "BlockStore", "Bytes", "LMDB", "Linux", "cullet"),
     tests("EROFSTests", "Bytes", "EROFS"),
     tests("EROFSReaderTests", "Bytes", "Codecs", "EROFS", "EROFSReader", "Linux"),
     tests("TreeSourcesTests", "Bytes", "TreeSources"),
@@ -170,6 +170,9 @@ let package = Package(
       "ImageExportTests", "Bytes", "CLinux", "Codecs", "EROFS", "EROFSReader", "ImageExport"),
     tests("ImageCheckTests", "Bytes", "EROFS", "EROFSReader", "ImageCheck"),
     tests("PageTierTests", "Bytes", "Codecs", "Linux", "PageTier"),
+    tests(
+      "ImageMountTests", "Bytes", "EROFS", "EROFSBuilder", "EROFSReader", "ImageMount", "PageTier",
+      "TreeSources"),
     tests("ReadPathTests", "BlockStore", "Bytes", "Linux", "ReadPath"),
     tests("NodeTests", "Bytes", "Linux", "Node"),
     tests("EndToEndTests", "Bytes", "CLinux", "cullet"),

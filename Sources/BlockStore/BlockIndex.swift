@@ -4,13 +4,14 @@ internal import Linux
 
 /// The index on disk: an LMDB environment in the directory `index`, belonging to one data file.
 ///
-/// | Table  | Key                  | Value                                                        |
-/// |--------|----------------------|--------------------------------------------------------------|
-/// | `meta` | `uuid`               | 16 bytes; the data file's superblock names the same          |
-/// | `meta` | `counters`           | last sequence number and last object identity, 8 bytes each  |
-/// | `obj`  | object identity, u64 | ``ObjectRecord``                                             |
-/// | `slot` | slot number, u32     | ``SlotRecord``                                               |
-/// | `pin`  | object identity, u64 | ``PinnedBlocks``, for objects that have any                  |
+/// | Table         | Key                  | Value                                                 |
+/// |---------------|----------------------|-------------------------------------------------------|
+/// | `meta`        | `uuid`               | 16 bytes; the data file's superblock names the same   |
+/// | `meta`        | `counters`           | last sequence number, last object identity; 8 bytes each |
+/// | `obj`         | object identity, u64 | ``ObjectRecord``                                      |
+/// | `slot`        | slot number, u32     | ``SlotRecord``                                        |
+/// | `pin`         | object identity, u64 | ``PinnedBlocks``, for objects that have any           |
+/// | `fingerprint` | ``FingerprintRecord/Key`` | ``FingerprintRecord``, for files that were hashed |
 ///
 /// Every change commits synchronously. Used by the writer thread only, so no read transaction ever
 /// lies open while something is written.
@@ -25,7 +26,15 @@ final class BlockIndex {
     ///
     /// Removing an object removes its pins.
     var pins: [(id: UInt64, blocks: PinnedBlocks)] = []
-    var isEmpty: Bool { slots.isEmpty && objects.isEmpty && pins.isEmpty }
+    /// Objects of whose files `countMax` are no longer remembered; applied before `fingerprints`.
+    ///
+    /// Removing an object removes all of them.
+    var forgotten: [(id: UInt64, countMax: Int)] = []
+    /// Records to store; nil removes what is there.
+    var fingerprints: [(key: [UInt8], record: FingerprintRecord?)] = []
+    var isEmpty: Bool {
+      slots.isEmpty && objects.isEmpty && pins.isEmpty && forgotten.isEmpty && fingerprints.isEmpty
+    }
   }
 
   /// The numbers that must never be given out twice.
@@ -34,7 +43,7 @@ final class BlockIndex {
     var lastObjectID: UInt64 = 0
   }
 
-  static let tableCount = 4
+  static let tableCount = 5
   static let uuidKey = [UInt8]("uuid".utf8)
   static let countersKey = [UInt8]("counters".utf8)
 
@@ -43,6 +52,7 @@ final class BlockIndex {
   private let objects: Table
   private let slots: Table
   private let pins: Table
+  private let fingerprints: Table
 
   /// Opens the index in `directory`, making it when absent.
   init(opening directory: String, geometry: Geometry) throws(LMDBError) {
@@ -53,6 +63,8 @@ final class BlockIndex {
     objects = try environment.openTable("obj", keys: .integer)
     slots = try environment.openTable("slot", keys: .integer)
     pins = try environment.openTable("pin", keys: .integer)
+    // Caches of before there was this table get it here.
+    fingerprints = try environment.openTable("fingerprint")
   }
 
   var mapByteCount: Int { environment.mapByteCount }
@@ -114,6 +126,8 @@ final class BlockIndex {
         } else {
           try transaction.delete(id, in: objects)
           try transaction.delete(id, in: pins)
+          try transaction.delete(
+            withPrefix: FingerprintRecord.Key.prefix(of: id).rawSpan, in: fingerprints)
         }
       }
       for (id, blocks) in changes.pins {
@@ -121,6 +135,19 @@ final class BlockIndex {
           try transaction.delete(id, in: pins)
         } else {
           try transaction.put(blocks.encoded(id: id).rawSpan, for: id, in: pins)
+        }
+      }
+      for (id, countMax) in changes.forgotten {
+        try transaction.delete(
+          withPrefix: FingerprintRecord.Key.prefix(of: id).rawSpan, in: fingerprints,
+          countMax: countMax)
+      }
+      for (bytes, record) in changes.fingerprints {
+        if let record, let key = FingerprintRecord.Key(decoding: bytes.rawSpan) {
+          try transaction.put(
+            record.encoded(key: key).rawSpan, for: bytes.rawSpan, in: fingerprints)
+        } else {
+          try transaction.delete(bytes.rawSpan, in: fingerprints)
         }
       }
       for (slot, record) in slotChanges {
@@ -170,11 +197,67 @@ final class BlockIndex {
     }
   }
 
+  /// Calls `body` with the key and the record of every fingerprint; nil stands for a damaged one.
+  func scanFingerprints(_ body: (RawSpan, FingerprintRecord?) -> Void) throws(LMDBError) {
+    try environment.read { transaction throws(LMDBError) in
+      var cursor = try TableCursor(over: fingerprints, in: transaction)
+      while try cursor.next() {
+        if let key = FingerprintRecord.Key(decoding: cursor.key) {
+          body(cursor.key, FingerprintRecord(decoding: cursor.value, key: key))
+        } else {
+          body(cursor.key, nil)
+        }
+      }
+    }
+  }
+
+  /// Calls `body` with every record of files of object `id`, in the order of the files; nil stands
+  /// for what is damaged.
+  func scanFingerprints(
+    of id: UInt64, _ body: (FingerprintRecord.Key, FingerprintRecord?) -> Void
+  ) throws(LMDBError) {
+    try environment.read { transaction throws(LMDBError) in
+      var cursor = try TableCursor(over: fingerprints, in: transaction)
+      var isThere = try cursor.seek(to: FingerprintRecord.Key.prefix(of: id).rawSpan)
+      while isThere, let key = FingerprintRecord.Key(decoding: cursor.key), key.object == id {
+        body(key, FingerprintRecord(decoding: cursor.value, key: key))
+        isThere = try cursor.next()
+      }
+    }
+  }
+
+  /// The objects that have fingerprints, with the epoch of the first, which is nil if it is damaged.
+  ///
+  /// O(objects), however many records each has.
+  func fingerprintOwners() throws(LMDBError) -> [(id: UInt64, epoch: UInt32?)] {
+    try environment.read { transaction throws(LMDBError) in
+      var owners: [(id: UInt64, epoch: UInt32?)] = []
+      var cursor = try TableCursor(over: fingerprints, in: transaction)
+      var isThere = try cursor.next()
+      while isThere, let key = FingerprintRecord.Key(decoding: cursor.key) {
+        owners.append((key.object, FingerprintRecord(decoding: cursor.value, key: key)?.epoch))
+        guard key.object < .max else { break }
+        isThere = try cursor.seek(
+          to: FingerprintRecord.Key.prefix(of: key.object + 1).rawSpan)
+      }
+      return owners
+    }
+  }
+
+  /// Records of fingerprints; 0 when that cannot be read.
+  var fingerprintCount: Int {
+    let count = try? environment.read { transaction throws(LMDBError) in
+      try transaction.size(of: fingerprints).entryCount
+    }
+    return count ?? 0
+  }
+
   /// Pages that hold records; what is left of the map is free or about to be.
   func usedPageCount() throws(LMDBError) -> Int {
     try environment.read { transaction throws(LMDBError) -> Int in
       try transaction.size(of: meta).pageCount + transaction.size(of: objects).pageCount
         + transaction.size(of: slots).pageCount + transaction.size(of: pins).pageCount
+        + transaction.size(of: fingerprints).pageCount
     }
   }
 

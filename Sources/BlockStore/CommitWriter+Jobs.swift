@@ -33,6 +33,7 @@ extension CommitWriter {
     maintain()
     guard index != nil else { return }
     saveUses()
+    saveFingerprints()
     guard index != nil else { return }
     closeIndex()
     header.flags = .clean
@@ -91,6 +92,7 @@ extension CommitWriter {
     if let index {
       status.index.byteCount = (try? index.usedByteCount()) ?? 0
       status.index.mapByteCount = index.mapByteCount
+      status.index.fingerprintCount = index.fingerprintCount + core.fingerprints.count
     }
     return status
   }

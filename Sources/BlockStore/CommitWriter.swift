@@ -277,6 +277,7 @@ extension CommitWriter {
       }
       if incarnation.isUseWorthSaving { appendUse(of: incarnation, to: &changes) }
     }
+    appendFingerprints(to: &changes, countMax: Self.notesPerBatch)
     if let error = commit(changes) {
       core.counters.droppedFills.count(blocks.count)
       for slot in slots { makeFree(slot) }

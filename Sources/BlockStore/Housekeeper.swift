@@ -74,7 +74,11 @@ final class Housekeeper: Sendable {
 
   /// Saves the order of use if it has changed since it was saved last.
   func saveRecency() {
-    let snapshot = core.queue.perform { writer in writer.changedRecency() } ?? nil
+    let snapshot =
+      core.queue.perform { writer in
+        writer.saveFingerprints()
+        return writer.changedRecency()
+      } ?? nil
     // A hint: without it the next opening orders blocks by age.
     if let snapshot { _ = try? RecencyFile.write(snapshot, to: recencyPath) }
     state.withLock { state in state.recencyDue = MonotonicClock.now + Self.recencyInterval }

@@ -29,6 +29,8 @@ final class Incarnation: Sendable {
   /// Set when a block of a dirty object could not be taken in: what the cache has instead is of
   /// before the change, so that nothing of the object is to be read until it has a new epoch.
   let hasLostFill = Atomic<Bool>(false)
+  /// Raised when what was found out about the files inside no longer holds.
+  let changeCount = Atomic<UInt32>(0)
   private let size: Atomic<UInt64>
   private let details: Lock<Details>
 

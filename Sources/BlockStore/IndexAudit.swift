@@ -44,7 +44,10 @@ package enum IndexAudit {
       }
       tables[key.bytes] = tree
     }
-    guard tables.count == BlockIndex.tableCount, let metaTable = tables[Array("meta".utf8)],
+    let fingerprintTable = tables[Array("fingerprint".utf8)]
+    // Caches of before there were fingerprints have no table of them.
+    let tableCount = fingerprintTable == nil ? BlockIndex.tableCount - 1 : BlockIndex.tableCount
+    guard tables.count == tableCount, let metaTable = tables[Array("meta".utf8)],
       let objectTable = tables[Array("obj".utf8)], let slotTable = tables[Array("slot".utf8)],
       let pinTable = tables[Array("pin".utf8)]
     else { throw IndexFault("the tables are not those of an index") }
@@ -59,6 +62,11 @@ package enum IndexAudit {
     }
     try walker.walk(pinTable, .integer(byteCount: 8)) { key, value throws(IndexFault) in
       try records.checkPins(key.number, value)
+    }
+    if let fingerprintTable {
+      try walker.walk(fingerprintTable, .bytes) { key, value throws(IndexFault) in
+        try records.checkFingerprint(key.bytes, value)
+      }
     }
     var freePages: [UInt64] = []
     try walker.walk(meta.free, .integer(byteCount: 8)) { key, value throws(IndexFault) in
@@ -97,7 +105,8 @@ package enum IndexAudit {
         tableCount: BlockIndex.tableCount)
       let counts = try environment.read { transaction throws(LMDBError) -> [Int] in
         var counts: [Int] = []
-        for name in ["obj", "slot", "pin"] {
+        let names = ["obj", "slot", "pin"] + (records.fingerprintCount > 0 ? ["fingerprint"] : [])
+        for name in names {
           var count = 0
           var cursor = try TableCursor(
             over: try transaction.existingTable(name), in: transaction)
@@ -106,7 +115,10 @@ package enum IndexAudit {
         }
         return counts
       }
-      guard counts == [records.objectCount, records.slotCount, records.pinCount] else {
+      let expected = [
+        records.objectCount, records.slotCount, records.pinCount, records.fingerprintCount,
+      ]
+      guard counts == Array(expected.prefix(counts.count)) else {
         throw LMDBError(.corrupted, call: "mdb_cursor_get")
       }
     } catch {

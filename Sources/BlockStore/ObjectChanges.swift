@@ -58,6 +58,7 @@ extension CommitWriter {
     }
     changes.objects.append((id, record))
     changes.pins.append((id, pins))
+    changes.forgotten.append((existing.objectID, .max))
     guard commit(changes) == nil else {
       core.objects.remove(existing)
       if index != nil { giveUp() }

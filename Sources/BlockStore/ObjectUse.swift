@@ -12,8 +12,10 @@ extension CommitWriter {
     guard index != nil, object.isCurrent.load(ordering: .relaxed) else { return false }
     if willModify, !object.isDirty.load(ordering: .relaxed) {
       object.isDirty.store(true, ordering: .relaxed)
+      object.changeCount.wrappingAdd(1, ordering: .relaxed)
       var changes = BlockIndex.Changes()
       changes.objects.append((object.objectID, object.record))
+      changes.forgotten.append((object.objectID, .max))
       guard commit(changes) == nil else {
         object.isDirty.store(false, ordering: .relaxed)
         return false
@@ -48,6 +50,8 @@ extension CommitWriter {
     if isLast { record.isDirty = false }
     var changes = BlockIndex.Changes()
     changes.objects.append((object.objectID, record))
+    changes.forgotten.append((object.objectID, .max))
+    object.changeCount.wrappingAdd(1, ordering: .relaxed)
     // What stays marked is dropped by the next opening: nothing wrong comes of it.
     guard commit(changes) == nil else { return false }
     object.coherency = coherency
@@ -76,6 +80,8 @@ extension CommitWriter {
     record.byteCount = byteCount
     var changes = BlockIndex.Changes()
     changes.objects.append((object.objectID, record))
+    changes.forgotten.append((object.objectID, .max))
+    object.changeCount.wrappingAdd(1, ordering: .relaxed)
     guard commit(changes) == nil else {
       if index != nil { restore(slots) }
       return false

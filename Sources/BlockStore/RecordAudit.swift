@@ -15,6 +15,7 @@ struct RecordAudit {
   private(set) var objectCount = 0
   private(set) var slotCount = 0
   private(set) var pinCount = 0
+  private(set) var fingerprintCount = 0
   private var counters = BlockIndex.Counters()
   private var hasIdentifier = false
   private var epochs: [UInt64: UInt32] = [:]
@@ -67,6 +68,17 @@ struct RecordAudit {
       throw IndexFault("object \(id): the record of its pins is damaged")
     }
     pinCount += 1
+  }
+
+  mutating func checkFingerprint(_ key: [UInt8], _ value: RawSpan) throws(IndexFault) {
+    guard let key = FingerprintRecord.Key(decoding: key.rawSpan) else {
+      throw IndexFault("a key of the table fingerprint is damaged")
+    }
+    guard FingerprintRecord(decoding: value, key: key) != nil else {
+      throw IndexFault(
+        "object \(key.object), file \(key.file): the record of the fingerprint is damaged")
+    }
+    fingerprintCount += 1
   }
 
   /// Checks what only all records together tell.

@@ -126,6 +126,10 @@ struct Recovery {
     try index.scanPins { id, blocks in incarnations[id]?.pins = blocks }
     numbers.lastObjectID = lastID
     dropped.objects = damaged.map { ($0, nil) }
+    // Left by an owner that did not know of fingerprints when it dropped the object or its blocks.
+    for (id, epoch) in try index.fingerprintOwners() where incarnations[id]?.epoch != epoch {
+      dropped.forgotten.append((id, .max))
+    }
     return incarnations
   }
 
@@ -145,9 +149,10 @@ struct Recovery {
   ) throws(LMDBError) {
     var first = 0
     let slots = dropped.slots.sorted { $0.slot < $1.slot }
-    if !dropped.objects.isEmpty {
+    if !dropped.objects.isEmpty || !dropped.forgotten.isEmpty {
       var changes = BlockIndex.Changes()
       changes.objects = dropped.objects
+      changes.forgotten = dropped.forgotten
       try index.commit(changes, counters: numbers)
     }
     while first < slots.count {

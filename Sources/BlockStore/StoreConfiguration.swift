@@ -117,6 +117,12 @@ struct Geometry: Hashable, Sendable {
   /// The most object records that the index has room for: one for four slots, within bounds.
   var objectCountMax: Int { min(65_536, max(64, slotCount / 4)) }
 
+  /// The most fingerprints of files that the index remembers: with 128 bytes each, a sixth of it.
+  ///
+  /// Together with all records of blocks and objects they leave it emptier than the mark at which
+  /// objects are culled.
+  var fingerprintCountMax: Int { min(1 << 20, indexByteCount / 6 / 128) }
+
   /// The size of the index, reserved in advance so that a full disk cannot stop a commit.
   ///
   /// LMDB copies what it changes, so twice the records' bytes and room for a few transactions'

@@ -11,6 +11,7 @@ final class StoreCore: Sendable {
   let table: SlotTable
   let objects = ObjectTable()
   let queue: FillQueue
+  let fingerprints = FingerprintQueue()
   let counters = StoreCounters()
   /// For reads of several slots.
   let runBounces = BounceBuffers()

@@ -122,6 +122,8 @@ package struct StoreStatus: Equatable, Sendable {
     package var byteCount = 0
     /// The size of the index, reserved in advance.
     package var mapByteCount = 0
+    /// Fingerprints of files that are remembered, or will be in a moment.
+    package var fingerprintCount = 0
   }
 
   /// Counters since the store was opened.

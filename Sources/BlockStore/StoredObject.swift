@@ -1,4 +1,4 @@
-internal import Bytes
+package import Bytes
 internal import Synchronization
 
 /// An object bound to the cache: where its blocks are read from and filled into.
@@ -133,6 +133,32 @@ package final class StoredObject: Sendable {
   /// The bytes of block `index`: fewer in the last one, nil beyond the end.
   package func validByteCount(ofBlock index: UInt32) -> Int? {
     core.geometry.validByteCount(ofBlock: index, in: byteCount)
+  }
+}
+
+// What is known of the files in the object.
+extension StoredObject {
+  /// What files in this version of the object were found to hold, as far as it is remembered.
+  ///
+  /// Nothing when the object is stale. Waits for the writer thread; O(files).
+  package func fingerprints() -> StoredFingerprints {
+    guard let incarnation else { return StoredFingerprints() }
+    return core.queue.perform { writer in writer.fingerprints(of: incarnation) }
+      ?? StoredFingerprints()
+  }
+
+  /// Remembers that `file`, a number of the caller's, has `byteCount` bytes with the SHA-256
+  /// `digest`; nil forgets it.
+  ///
+  /// It goes to disk with what is written next, within five minutes or when the store is closed; in
+  /// a crash it may be lost. So it is when the object is stale by then, or too many wait. Does not
+  /// wait.
+  package func noteFingerprint(_ digest: Digest?, ofFile file: UInt64, byteCount: UInt64) {
+    guard let incarnation, incarnation.isUsable else { return }
+    core.fingerprints.add(
+      FingerprintQueue.Note(
+        incarnation: incarnation, file: file, byteCount: byteCount, digest: digest,
+        changeCount: incarnation.changeCount.load(ordering: .relaxed)))
   }
 }
 

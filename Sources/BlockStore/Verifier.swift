@@ -97,6 +97,14 @@ extension CommitWriter {
     for slot in unknown {
       report.indexFaults.append("slot \(slot): the index does not know its block")
     }
+    do throws(LMDBError) {
+      for (key, fault) in try faultyFingerprints(in: index) {
+        orphans.fingerprints.append((key, nil))
+        report.indexFaults.append(fault)
+      }
+    } catch {
+      report.indexFaults.append("the fingerprints cannot be read: \(error)")
+    }
     if repair { report.repairedCount = mend(orphans, unknown) }
     return report
   }
@@ -114,6 +122,15 @@ extension CommitWriter {
       guard commit(changes) == nil else { return mendedCount }
       first += changes.slots.count
       mendedCount += changes.slots.count
+    }
+    first = 0
+    while first < orphans.fingerprints.count {
+      let end = min(orphans.fingerprints.count, first + Self.victimCountMax)
+      var changes = BlockIndex.Changes()
+      changes.fingerprints = Array(orphans.fingerprints[first..<end])
+      guard commit(changes) == nil else { return mendedCount }
+      mendedCount += end - first
+      first = end
     }
     first = 0
     while first < unknown.count {

@@ -17,18 +17,16 @@ package final class ImageFilesystem: Filesystem {
   private let numbering: NodeNumbering
   private let onError: @Sendable (ReadError) -> Void
 
-  /// Serves `image`, the contents of its files through `paged` if that is given, and those that have
-  /// fingerprints also through `content`.
+  /// Serves `image`, the contents of its files through `paged` if that is given.
   ///
   /// `onError` hears of every read that fails, from the serving threads.
   package init(
-    image: Image, paged: PagedImage? = nil, content: SharedContent? = nil,
-    onError: @escaping @Sendable (ReadError) -> Void
+    image: Image, paged: PagedImage? = nil, onError: @escaping @Sendable (ReadError) -> Void
   ) {
     self.image = image
     self.paged = paged
     self.onError = onError
-    if let paged, let content {
+    if let paged, let content = paged.content {
       backed = BackedFiles(of: paged, in: content)
     } else {
       backed = nil

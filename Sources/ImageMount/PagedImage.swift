@@ -12,22 +12,34 @@ package final class PagedImage: Sendable {
   private static let fileCountMax = 1 << 17
 
   let image: Image
-  private let domain: SharingDomain
+  package let domain: SharingDomain
+  /// The most bytes of pages that the image is charged for; nil for any number.
+  package let byteCountMax: Int?
   private let volume: TierVolume
-  /// Whether the domain's images share the kernel's copy of their pages.
-  private let isCachedAbove: Bool
+  /// Through what the domain's images share the kernel's copy of their pages; nil when they do not.
+  package let content: SharedContent?
+  private let memory: (any FingerprintMemory)?
   private let files = BoundedCache<UInt64, FilePages>(costLimit: fileCountMax, shardCount: 16)
 
   /// `image`, with the pages of its files in `domain`; nil when the domain has thousands of images.
   ///
-  /// `isCachedAbove` tells that the domain's images share the kernel's copy of their pages.
-  package init?(_ image: Image, in domain: SharingDomain, isCachedAbove: Bool = false) {
-    guard let volume = domain.makeVolume() else { return nil }
+  /// It is charged for `byteCountMax` bytes at most. `memory` remembers what its files hold, by their
+  /// nids. Mounted, the files that have fingerprints are read through `content`, if the kernel can.
+  package init?(
+    _ image: Image, in domain: SharingDomain, byteCountMax: Int? = nil,
+    memory: (any FingerprintMemory)? = nil, content: SharedContent? = nil
+  ) {
+    guard let volume = domain.makeVolume(byteCountMax: byteCountMax) else { return nil }
     self.image = image
     self.domain = domain
+    self.byteCountMax = byteCountMax
     self.volume = volume
-    self.isCachedAbove = isCachedAbove
+    self.content = content
+    self.memory = memory
   }
+
+  /// Bytes of pages that the image is charged for: those that it brought in.
+  package var chargedByteCount: Int { domain.tier.chargedByteCount(of: volume) }
 
   /// Fills `target` with the content of `inode` from `offset` on; returns how many bytes there were,
   /// fewer than `target` holds only at the end of the file.
@@ -72,7 +84,8 @@ package final class PagedImage: Sendable {
     // for other images may be asked for theirs.
     let made = domain.makeFile(
       byteCount: inode.byteCount, claim: try image.fingerprint(of: inode), volume: volume,
-      supplier: StoredFile(image: image, inode: inode), isCachedAbove: isCachedAbove)
+      supplier: StoredFile(image: image, inode: inode),
+      remembered: memory.map { RememberedFile(inode.nid, in: $0) }, isCachedAbove: content != nil)
     files.insert(made, for: inode.nid, cost: 1)
     return made
   }

@@ -26,6 +26,22 @@ package struct TableCursor: ~Copyable, ~Escapable {
     unsafe mdb_cursor_close(handle)
   }
 
+  /// Moves to the first entry whose key is `first` or comes after it; false when there is none.
+  @_lifetime(self: copy self)
+  package mutating func seek(to first: RawSpan) throws(LMDBError) -> Bool {
+    var key = unsafe MDB_val()
+    var value = unsafe MDB_val()
+    let status = unsafe first.withUnsafeBytes { bytes in
+      unsafe key = MDB_val(borrowing: bytes)
+      return unsafe mdb_cursor_get(handle, &key, &value, MDB_SET_RANGE)
+    }
+    if status == MDB_NOTFOUND { return false }
+    try LMDBError.check(status, "mdb_cursor_get")
+    unsafe currentKey = key
+    unsafe currentValue = value
+    return true
+  }
+
   /// Moves to the next entry; false when there is none.
   @_lifetime(self: copy self)
   package mutating func next() throws(LMDBError) -> Bool {

@@ -103,6 +103,34 @@ package struct Transaction: ~Copyable {
     try delete(nativeKey(key).rawSpan, in: table)
   }
 
+  /// Removes the entries of `table` whose keys begin with `prefix`, `countMax` at most; returns how
+  /// many there were.
+  @discardableResult
+  package mutating func delete(
+    withPrefix prefix: RawSpan, in table: Table, countMax: Int = .max
+  ) throws(LMDBError) -> Int {
+    var opened: OpaquePointer?
+    try LMDBError.check(
+      unsafe mdb_cursor_open(handle, table.handle, &opened), "mdb_cursor_open")
+    guard let cursor = unsafe opened else { throw LMDBError(.fatal, call: "mdb_cursor_open") }
+    defer { unsafe mdb_cursor_close(cursor) }
+    var count = 0
+    while count < countMax {
+      var key = unsafe MDB_val()
+      var value = unsafe MDB_val()
+      let status = unsafe prefix.withUnsafeBytes { bytes in
+        unsafe key = MDB_val(borrowing: bytes)
+        return unsafe mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE)
+      }
+      if status == MDB_NOTFOUND { break }
+      try LMDBError.check(status, "mdb_cursor_get")
+      guard unsafe RawSpan(lentBy: key).starts(with: prefix) else { break }
+      try LMDBError.check(unsafe mdb_cursor_del(cursor, 0), "mdb_cursor_del")
+      count += 1
+    }
+    return count
+  }
+
   /// The space that `table` takes.
   package func size(of table: Table) throws(LMDBError) -> TableSize {
     var size = MDB_stat()
@@ -135,13 +163,18 @@ private func nativeKey(_ key: UInt64) -> [UInt8] {
 extension MDB_val {
   /// A description of `bytes`, which must stay put for the call; LMDB only reads through it.
   @unsafe
-  fileprivate init(borrowing bytes: UnsafeRawBufferPointer) {
+  init(borrowing bytes: UnsafeRawBufferPointer) {
     unsafe self.init(
       mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
   }
 }
 
 extension RawSpan {
+  fileprivate func starts(with prefix: RawSpan) -> Bool {
+    guard byteCount >= prefix.byteCount else { return false }
+    return (0..<prefix.byteCount).allSatisfy { byte(at: $0) == prefix.byte(at: $0) }
+  }
+
   /// The bytes that LMDB points to; the caller ties them to their transaction.
   @unsafe
   @_lifetime(immortal)

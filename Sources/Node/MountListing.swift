@@ -13,7 +13,9 @@ package enum MountListing {
         reports.append(
           MountReport(
             source: entry.source, directory: entry.directory, driver: "fuse", pid: nil,
-            since: nil, state: entry.state.rawValue))
+            since: nil, state: entry.state.rawValue, memoryBytes: nil, memoryLimitBytes: nil,
+            domain: nil, domainMemoryBytes: nil, domainMemoryLimitBytes: nil,
+            pageCache: nil))
       }
     } catch {
       throw Failure(error)

@@ -1,8 +1,8 @@
-internal import EROFS
 internal import EROFSReader
 internal import FUSEServer
 internal import ImageMount
 internal import Linux
+internal import PageTier
 
 /// The mounts that this process serves.
 ///
@@ -15,6 +15,9 @@ final class MountTable: Sendable {
     let directory: String
     let since: Int64
     let session: Session
+    /// Nil when the page tier had no room for another image.
+    let paged: PagedImage?
+    let domain: String
     /// Out of sight, but still in use.
     var isDetached = false
   }
@@ -43,8 +46,11 @@ final class MountTable: Sendable {
   }
 
   /// Mounts what `open` returns as `request` says; returns when the kernel can use it.
+  ///
+  /// With the image comes who remembers what its files hold, if anybody does.
   func mount(
-    _ request: MountRequest, _ open: () throws(Failure) -> Image
+    _ request: MountRequest,
+    _ open: () throws(Failure) -> (image: Image, memory: (any FingerprintMemory)?)
   ) throws(Failure) {
     let isOpen = state.withLock { state in
       if !state.isClosed { state.pendingCount += 1 }
@@ -59,14 +65,13 @@ final class MountTable: Sendable {
     try attach(try open(), request)
   }
 
-  private func attach(_ image: Image, _ request: MountRequest) throws(Failure) {
+  private func attach(
+    _ opened: (image: Image, memory: (any FingerprintMemory)?), _ request: MountRequest
+  ) throws(Failure) {
     let (source, directory, log) = (request.sourceName, request.directory, log)
-    let domain = request.domain ?? ""
-    // Without fingerprints there is nothing to tell by what is worth sharing.
-    let content =
-      image.superblock.fingerprintPrefix == nil ? nil : pages.content(ofDomain: domain)
-    let paged = pages.paged(image, inDomain: domain, isCachedAbove: content != nil)
-    let filesystem = ImageFilesystem(image: image, paged: paged, content: content) { error in
+    let (image, memory) = opened
+    let paged = pages.paged(image, request, memory: memory)
+    let filesystem = ImageFilesystem(image: image, paged: paged) { error in
       log(Failure(error, source: source).message)
     }
     let session: Session
@@ -78,14 +83,15 @@ final class MountTable: Sendable {
       let device = try Mount.attach(source: source, on: directory)
       session = Session(
         filesystem: filesystem, device: device,
-        options: ServingOptions(passesThrough: content != nil))
+        options: ServingOptions(passesThrough: paged?.content != nil))
     } catch {
       throw Failure(error)
     }
     let number = state.withLock { state in
       state.lastNumber += 1
       state.entries[state.lastNumber] = Entry(
-        source: source, directory: directory, since: WallClock.now, session: session)
+        source: source, directory: directory, since: WallClock.now, session: session, paged: paged,
+        domain: request.domain ?? "")
       return state.lastNumber
     }
     do throws(SystemError) {
@@ -169,7 +175,11 @@ final class MountTable: Sendable {
       MountReport(
         source: entry.source, directory: entry.directory, driver: "fuse", pid: CurrentProcess.id,
         since: CalendarTime(nanosecondsSinceEpoch: entry.since).rfc3339,
-        state: entry.isDetached ? "detached" : "live")
+        state: entry.isDetached ? "detached" : "live",
+        memoryBytes: entry.paged?.chargedByteCount, memoryLimitBytes: entry.paged?.byteCountMax,
+        domain: entry.domain, domainMemoryBytes: entry.paged?.domain.chargedByteCount,
+        domainMemoryLimitBytes: entry.paged?.domain.byteCountMax,
+        pageCache: entry.paged?.content == nil ? .private : .shared)
     }
   }
 }

@@ -8,9 +8,8 @@ internal import ReadPath
 // What `cullet cache` asks for.
 extension Node {
   package func status() throws(Failure) -> CacheStatusReport {
-    let (status, memory, blocks) = (
-      store.status(), pages.statistics, tiers.memory.statistics
-    )
+    let (status, blocks) = (store.status(), tiers.memory.statistics)
+    let (memory, domains) = pages.use
     var origin = CacheStatusReport.Origin()
     for statistics in originStatistics { origin.add(statistics) }
     return CacheStatusReport(
@@ -23,7 +22,9 @@ extension Node {
         quarantined: status.blocks.quarantined, bad: status.blocks.bad, pinned: status.blocks.pinned
       ),
       objects: status.objectCount, limits: .init(status.limits),
-      index: .init(bytes: status.index.byteCount, mapBytes: status.index.mapByteCount),
+      index: .init(
+        bytes: status.index.byteCount, mapBytes: status.index.mapByteCount,
+        fingerprints: status.index.fingerprintCount),
       owner: owner,
       disk: .init(
         hits: status.disk.hits, misses: status.disk.misses,
@@ -42,7 +43,12 @@ extension Node {
         hits: memory.hits, compressedHits: memory.compressedHits, misses: memory.misses,
         blocks: .init(
           budgetBytes: blocks.budgetByteCount, residentBytes: blocks.residentByteCount,
-          hits: blocks.hits, misses: blocks.misses)))
+          hits: blocks.hits, misses: blocks.misses),
+        domains: domains.map { domain in
+          .init(
+            name: domain.name, images: domain.imageCount, chargedBytes: domain.chargedByteCount,
+            limitBytes: domain.byteCountMax, savedBytes: domain.savedByteCount)
+        }))
   }
 
   package func objects() throws(Failure) -> [ObjectReport] {

@@ -164,9 +164,16 @@ extension Node: CacheService {
       throw Failure(.tryAgain, "another command is using the cache, try again when it is done")
     }
     try mountTable.mount(request) { () throws(Failure) in
-      try ImageOpener.open(request.source, devices: request.devices) {
-        source throws(Failure) in try openObject(source)
+      var object: CachedObject?
+      let image = try ImageOpener.open(request.source, devices: request.devices) {
+        source throws(Failure) in
+        let opened = try openObject(source)
+        object = opened
+        return opened
       }
+      // What a file holds may depend on every device, and only one object's version is known here.
+      guard request.devices.isEmpty, let object else { return (image, nil) }
+      return (image, RememberedFingerprints(of: object.stored))
     }
     if let byteRate = request.scrubByteRate { store.setScrubRate(byteRate) }
     guard let byteCount = request.memoryByteCount else { return }

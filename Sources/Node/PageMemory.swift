@@ -1,3 +1,4 @@
+internal import EROFS
 internal import EROFSReader
 internal import ImageMount
 internal import Linux
@@ -13,11 +14,26 @@ final class PageMemory: Sendable {
   /// What may be asked for: half of the memory, beyond which the machine is no longer its users'.
   private static let largestShare = 2
 
+  /// Domains without images whose verified files are kept for the next one.
+  private static let idleDomainCountMax = 64
+
+  private struct Domain {
+    let sharing: SharingDomain
+    /// Nil where the kernel or the user's rights do not allow it.
+    let content: SharedContent?
+    /// When it was first seen without images, in monotonic nanoseconds; nil while it has some.
+    var idleSince: UInt64?
+
+    init(_ sharing: SharingDomain, _ content: SharedContent?) {
+      self.sharing = sharing
+      self.content = content
+    }
+  }
+
   let tier: PageTier
   private let work: WorkQueue
   private let watcher = Lock<PressureWatcher?>(nil)
-  private let domains = Lock<[String: SharingDomain]>([:])
-  private let contents = Lock<[String: SharedContent]>([:])
+  private let domains = Lock<[String: Domain]>([:])
   /// Nil where the kernel keeps the pages for each mount alone.
   private let contentMount: ContentMount?
 
@@ -57,38 +73,88 @@ final class PageMemory: Sendable {
     }
   }
 
-  /// What is held and how often it helped; logical bytes count a shared file for each that it is.
-  var statistics: TierStatistics {
-    var result = tier.statistics
-    for domain in domains.withLock({ Array($0.values) }) {
-      result.logicalByteCount += domain.savedByteCount
-    }
-    return result
-  }
-
-  /// `image` with the pages of its files in the domain called `name`; nil when there are thousands
-  /// of domains or of images in it.
+  /// What is held and how often it helped, and by domain who is charged for it.
   ///
-  /// `isCachedAbove` tells that they are read through ``content(ofDomain:)``.
-  func paged(_ image: Image, inDomain name: String, isCachedAbove: Bool) -> PagedImage? {
-    let domain = domains.withLock { domains -> SharingDomain? in
-      if let known = domains[name] { return known }
-      let made = SharingDomain(tier: tier, admission: .whenWanted, work: work)
-      domains[name] = made
-      return made
+  /// Logical bytes count a shared file for each that it is.
+  var use: (all: TierStatistics, domains: [DomainUse]) {
+    dropIdleDomains()
+    var all = tier.statistics
+    let domains = domains.withLock { $0 }.map { name, domain in
+      DomainUse(
+        name: name, imageCount: domain.sharing.volumeCount,
+        chargedByteCount: domain.sharing.chargedByteCount,
+        byteCountMax: domain.sharing.byteCountMax, savedByteCount: domain.sharing.savedByteCount)
     }
-    return domain.flatMap { PagedImage(image, in: $0, isCachedAbove: isCachedAbove) }
+    for domain in domains { all.logicalByteCount += domain.savedByteCount }
+    return (all, domains.sorted { $0.name < $1.name })
   }
 
-  /// Through what the images of the domain called `name` share the kernel's copy of their pages; nil
-  /// where the kernel or the user's rights do not allow that.
-  func content(ofDomain name: String) -> SharedContent? {
-    guard let contentMount else { return nil }
-    return contents.withLock { contents in
-      if let known = contents[name] { return known }
-      let made = SharedContent(on: contentMount)
-      contents[name] = made
-      return made
+  /// `image` with the pages of its files in the domain that `request` names; nil when there are
+  /// thousands of domains or of images.
+  ///
+  /// A limit of the domain that the request has is that of all its images from now on.
+  func paged(
+    _ image: Image, _ request: MountRequest, memory: (any FingerprintMemory)?
+  ) -> PagedImage? {
+    dropIdleDomains()
+    let name = request.domain ?? ""
+    return domains.withLock { domains -> PagedImage? in
+      guard let domain = domains[name] ?? makeDomain() else { return nil }
+      if let limit = request.domainMemoryLimitByteCount {
+        domain.sharing.setLimit(Int(clamping: limit))
+      }
+      domains[name] = Domain(domain.sharing, domain.content)
+      // Without fingerprints there is nothing to tell by what is worth sharing.
+      let isShared =
+        image.superblock.fingerprintPrefix != nil && request.pageCache != .private
+      // With the lock held, so that the domain is not dropped before it has the image.
+      return PagedImage(
+        image, in: domain.sharing,
+        byteCountMax: request.memoryLimitByteCount.map { Int(clamping: $0) }, memory: memory,
+        content: isShared ? domain.content : nil)
     }
   }
+
+  private func makeDomain() -> Domain? {
+    SharingDomain(tier: tier, admission: .whenWanted, work: work).map { sharing in
+      Domain(sharing, contentMount.map { SharedContent(on: $0) })
+    }
+  }
+
+  /// Forgets domains without images: those of which no page is left, and beyond
+  /// ``idleDomainCountMax`` those that have been without for the longest, with their pages.
+  private func dropIdleDomains() {
+    // Their files go with them, which takes its time: not with the lock held.
+    let dropped = domains.withLock { domains -> [Domain] in
+      var idle: [(name: String, since: UInt64)] = []
+      var dropped: [Domain] = []
+      for (name, domain) in domains where domain.sharing.volumeCount == 0 {
+        let since = domain.idleSince ?? MonotonicClock.now
+        domains[name]?.idleSince = since
+        if domain.sharing.chargedByteCount == 0 {
+          domains[name] = nil
+          dropped.append(domain)
+        } else {
+          idle.append((name, since))
+        }
+      }
+      idle.sort { $0.since < $1.since }
+      for (name, _) in idle.dropLast(Self.idleDomainCountMax) {
+        if let domain = domains.removeValue(forKey: name) { dropped.append(domain) }
+      }
+      return dropped
+    }
+    _ = dropped
+  }
+}
+
+/// What the images of one domain hold together.
+struct DomainUse {
+  /// Empty for the domain of mounts that name none.
+  let name: String
+  let imageCount: Int
+  let chargedByteCount: Int
+  let byteCountMax: Int?
+  /// What more would be held if each file that is known to be another had pages of its own.
+  let savedByteCount: Int
 }

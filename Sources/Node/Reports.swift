@@ -21,6 +21,8 @@ package struct CacheStatusReport: Codable, Equatable, Sendable {
 
   package struct Index: Codable, Equatable, Sendable {
     package var bytes, mapBytes: Int
+    /// Files of images of which it is remembered what they hold.
+    package var fingerprints: Int
   }
 
   package struct Owner: Codable, Equatable, Sendable {
@@ -69,6 +71,17 @@ package struct CacheStatusReport: Codable, Equatable, Sendable {
       package var hits, misses: UInt64
     }
 
+    /// Mounts that may share pages.
+    package struct Domain: Codable, Equatable, Sendable {
+      /// Empty for the domain of mounts that name none.
+      package var name: String
+      package var images, chargedBytes: Int
+      /// Null without a limit.
+      @NullWhenAbsent package var limitBytes: Int?
+      /// What more its pages would take if no two files shared one.
+      package var savedBytes: Int
+    }
+
     package var budgetBytes, residentBytes: Int
     /// What the pages would take if no two files shared one.
     package var logicalBytes: Int
@@ -78,6 +91,8 @@ package struct CacheStatusReport: Codable, Equatable, Sendable {
     package var zeroPages, compressedBytes, compressedPages: Int
     package var hits, compressedHits, misses: UInt64
     package var blocks: Blocks
+    /// By name.
+    package var domains: [Domain]
   }
 
   package var directory: String
@@ -214,13 +229,20 @@ package struct MountRequest: Codable, Equatable, Sendable {
   package var memoryByteCount: UInt64?
   /// Whose pages may be shared with; nil is the owner's own domain.
   package var domain: String?
+  /// What the pages that this mount brings in may take; nil for any number of bytes.
+  package var memoryLimitByteCount: UInt64?
+  /// The same for all mounts of the domain together; nil leaves it as it is.
+  package var domainMemoryLimitByteCount: UInt64?
+  /// Nil for whatever is best.
+  package var pageCache: PageCacheUse?
 
   /// The source as people are shown it, without credentials.
   package var sourceName: String { ImageOpener.name(of: source) }
 
   package init(
     source: String, devices: [String], directory: String, scrubByteRate: UInt64? = nil,
-    memoryByteCount: UInt64? = nil, domain: String? = nil
+    memoryByteCount: UInt64? = nil, domain: String? = nil, memoryLimitByteCount: UInt64? = nil,
+    domainMemoryLimitByteCount: UInt64? = nil, pageCache: PageCacheUse? = nil
   ) {
     self.source = source
     self.devices = devices
@@ -228,7 +250,18 @@ package struct MountRequest: Codable, Equatable, Sendable {
     self.scrubByteRate = scrubByteRate
     self.memoryByteCount = memoryByteCount
     self.domain = domain
+    self.memoryLimitByteCount = memoryLimitByteCount
+    self.domainMemoryLimitByteCount = domainMemoryLimitByteCount
+    self.pageCache = pageCache
   }
+}
+
+/// For whom the kernel keeps what was read through a mount.
+package enum PageCacheUse: String, Codable, CaseIterable, Sendable {
+  /// For all mounts of the domain, as far as files have fingerprints.
+  case shared
+  /// For the mount alone: its files need no round trip when they are opened.
+  case `private`
 }
 
 /// One mount, as `cullet mounts` shows it.
@@ -241,4 +274,15 @@ package struct MountReport: Codable, Equatable, Sendable {
   /// RFC 3339, UTC; null for a mount of another cache or a dead one.
   @NullWhenAbsent package var since: String?
   package var state: String
+  /// Pages that the mount is charged for, and its limit; null for a mount of another cache or a dead
+  /// one, and without a limit.
+  @NullWhenAbsent package var memoryBytes: Int?
+  @NullWhenAbsent package var memoryLimitBytes: Int?
+  /// With whom it may share pages; empty for all that name no domain, null as `memoryBytes` is.
+  @NullWhenAbsent package var domain: String?
+  /// The same for all mounts of the domain.
+  @NullWhenAbsent package var domainMemoryBytes: Int?
+  @NullWhenAbsent package var domainMemoryLimitBytes: Int?
+  /// Null as `memoryBytes` is.
+  @NullWhenAbsent package var pageCache: PageCacheUse?
 }

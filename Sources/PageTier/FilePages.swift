@@ -10,17 +10,30 @@ internal import Synchronization
 /// kept. Thread-safe; a read of what is here takes no lock.
 @safe
 package final class FilePages: @unchecked Sendable {
+  /// Whether what the tier has may be read as the file's.
+  private enum Standing: UInt8, AtomicRepresentable {
+    case trusted
+    /// It is taken for another because of what was remembered, and none of its own pages was seen.
+    case doubtful
+    /// It is not what it was taken for.
+    case refuted
+  }
+
   package let byteCount: UInt64
   let own: TierFile
   let supplier: (any PageSupplier)?
   let volume: TierVolume
+  /// Where it is remembered what the file holds; nil when nowhere.
+  private let remembered: RememberedFile?
+  /// Whether it is the memory that claims, which may be wrong without anybody's lying.
+  private let isClaimRemembered: Bool
   private let domain: SharingDomain
   /// Whether the images of the domain share a copy of the pages above, so that a first one here would
   /// be a second.
   let isCachedAbove: Bool
   /// A retained ``SharedFile``, set once.
   private let shared = unsafe Atomic<UnsafeRawPointer?>(nil)
-  private let isRefuted = Atomic(false)
+  private let standing = Atomic(Standing.trusted)
   /// Bytes that were loaded; more than the file has when some were loaded again.
   private let loadedByteCount = Atomic<UInt64>(0)
   /// What ``loadedByteCount`` has to be for the domain to be told that all of the file was loaded.
@@ -31,22 +44,36 @@ package final class FilePages: @unchecked Sendable {
   nonisolated(unsafe) var claim: FileIdentity?
 
   /// A file of `byteCount` bytes, at least 1; `claim` is what its image says it is.
+  ///
+  /// Where that says nothing, `remembered` is asked.
   init(
     byteCount: UInt64, claim: Digest?, volume: TierVolume, domain: SharingDomain,
-    supplier: (any PageSupplier)?, isCachedAbove: Bool
+    supplier: (any PageSupplier)?, remembered: RememberedFile?, isCachedAbove: Bool
   ) {
     self.isCachedAbove = isCachedAbove
+    let known =
+      claim
+      ?? remembered?.memory.fingerprint(ofFile: remembered?.number ?? 0, byteCount: byteCount)
+    self.remembered = remembered
+    isClaimRemembered = claim == nil && known != nil
     self.supplier = supplier
     self.byteCount = byteCount
     tellingByteCount = Atomic(byteCount)
     self.volume = volume
     self.domain = domain
     own = domain.tier.makeFile(byteCount: byteCount, volume: volume)
-    unsafe self.claim = claim.map { FileIdentity(fingerprint: $0, byteCount: byteCount) }
+    unsafe self.claim = known.map { FileIdentity(fingerprint: $0, byteCount: byteCount) }
   }
 
   deinit {
     domain.forget(self)
+    if let verified {
+      // The pages stay for others; who leaves is not charged for what they bring in.
+      let heir = domain.claimants(of: verified.identity).first { other in
+        other.volume !== volume && other.verified != nil
+      }
+      domain.tier.changeOwner(of: verified.file, from: volume, to: heir?.volume)
+    }
     if verified?.file !== own { domain.tier.remove(own) }
     if let pointer = unsafe shared.load(ordering: .relaxed) {
       unsafe Unmanaged<SharedFile>.fromOpaque(pointer).release()
@@ -63,6 +90,17 @@ package final class FilePages: @unchecked Sendable {
   ///
   /// Its own pages go, unless they are those of `file`.
   func attach(to file: SharedFile) {
+    if isClaimRemembered, own !== file.file {
+      switch looksLike(file) {
+      case true: break
+      case nil: standing.store(.doubtful, ordering: .relaxed)
+      case false:
+        remember(nil)
+        domain.disown(self)
+        return
+      }
+    }
+    domain.tier.changeOwner(of: file.file, from: nil, to: volume)
     let pointer = unsafe UnsafeRawPointer(Unmanaged.passRetained(file).toOpaque())
     let (done, _) = unsafe shared.compareExchange(
       expected: nil, desired: pointer, ordering: .acquiringAndReleasing)
@@ -73,6 +111,45 @@ package final class FilePages: @unchecked Sendable {
     }
   }
 
+  /// Tells who remembers that the file is `identity`, or nil when it is not what was remembered.
+  func remember(_ identity: FileIdentity?) {
+    guard let remembered else { return }
+    remembered.memory.note(
+      identity?.fingerprint, ofFile: remembered.number, byteCount: byteCount)
+  }
+
+  /// Takes note that what was remembered of the file is wrong, and that it is `identity`.
+  func correct(_ identity: FileIdentity) {
+    if isClaimRemembered { remember(identity) }
+  }
+
+  /// Pages of a file that are looked at before what is remembered of it is believed.
+  private static let probeCount: UInt64 = 4
+
+  /// Whether pages of the file are those of `file`; nil when none is here or stored.
+  ///
+  /// A memory that is wrong must not show the file's readers another one. Fetches nothing.
+  private func looksLike(_ file: SharedFile) -> Bool? {
+    let pageByteCount = UInt64(PageTier.pageByteCount)
+    let last = (byteCount - 1) / pageByteCount
+    var buffer = [UInt8](repeating: 0, count: PageTier.pageByteCount)
+    var isSeen: Bool?
+    for step in 0..<Self.probeCount {
+      let index = last * step / (Self.probeCount - 1)
+      let offset = index * pageByteCount
+      let length = Int(min(pageByteCount, byteCount - offset))
+      var span = buffer.mutableRawSpan
+      var page = span[bytes: 0..<length]
+      let isThere =
+        domain.tier.peek(own, at: offset, into: &page) == length
+        || supplier?.supply(into: &page, at: offset) == true
+      guard isThere else { continue }
+      guard file.digests.matches(page.bytes, at: Int(index)) else { return false }
+      isSeen = true
+    }
+    return isSeen
+  }
+
   /// Reads `target.byteCount` bytes from `offset` on, all of which the file has.
   ///
   /// `load` reads from the image what the tier does not have: a part of the target, and the offset
@@ -81,13 +158,16 @@ package final class FilePages: @unchecked Sendable {
     at offset: UInt64, into target: inout MutableRawSpan,
     load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
   ) throws(Failure) {
-    guard !isRefuted.load(ordering: .relaxed) else { return try load(&target, offset) }
     let end = offset + UInt64(target.byteCount)
     var position = offset
     while position < end {
       let shared = verified
       let file = shared?.file ?? own
       let filled = Int(position - offset)
+      guard standing.load(ordering: .relaxed) == .trusted else {
+        var rest = target[bytes: filled..<target.byteCount]
+        return try readAlone(at: position, into: &rest, shared, load)
+      }
       do {
         var rest = target[bytes: filled..<target.byteCount]
         position += UInt64(domain.tier.read(file, at: position, into: &rest, by: volume))
@@ -110,7 +190,7 @@ package final class FilePages: @unchecked Sendable {
 
   /// The verified file that this is taken for; nil while it is not known to be one.
   package var verifiedIdentity: FileIdentity? {
-    isRefuted.load(ordering: .relaxed) ? nil : verified?.identity
+    standing.load(ordering: .relaxed) == .trusted ? verified?.identity : nil
   }
 
   /// As ``read(at:into:load:)``, but of the verified file alone; false if not all of it could be had.
@@ -129,7 +209,7 @@ package final class FilePages: @unchecked Sendable {
     let position = offset + UInt64(filled)
     var rest = target[bytes: filled..<target.byteCount]
     if !supply(&rest, at: position, of: shared) {
-      guard !isRefuted.load(ordering: .relaxed) else { return false }
+      guard standing.load(ordering: .relaxed) != .refuted else { return false }
       try load(&rest, position)
       guard areGenuine(rest.bytes, at: position, of: shared) else {
         refute()
@@ -146,6 +226,27 @@ package final class FilePages: @unchecked Sendable {
     let pageByteCount = UInt64(PageTier.pageByteCount)
     let end = offset + UInt64(count)
     return offset % pageByteCount == 0 && (end % pageByteCount == 0 || end == byteCount)
+  }
+
+  /// Reads from the image alone, and finds out whether the file is `shared` if that is in doubt.
+  private func readAlone<Failure: Error>(
+    at offset: UInt64, into target: inout MutableRawSpan, _ shared: SharedFile?,
+    _ load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
+  ) throws(Failure) {
+    try load(&target, offset)
+    guard let shared, standing.load(ordering: .relaxed) == .doubtful else { return }
+    guard areGenuine(target.bytes, at: offset, of: shared) else { return refute() }
+    if admits(target.byteCount) {
+      domain.tier.insert(target.bytes, into: shared.file, at: offset, isVerified: true)
+    }
+    // What is less than a page proves nothing.
+    let pageByteCount = UInt64(PageTier.pageByteCount)
+    let end = offset + UInt64(target.byteCount)
+    let start = (offset + pageByteCount - 1) / pageByteCount * pageByteCount
+    if start + pageByteCount <= end || end == byteCount && start < end {
+      _ = standing.compareExchange(
+        expected: .doubtful, desired: .trusted, ordering: .relaxed)
+    }
   }
 
   /// What is hot here must not turn cold on disk, but telling it costs more than the hit itself.
@@ -185,7 +286,9 @@ package final class FilePages: @unchecked Sendable {
 
   /// Takes the file for another than it claims to be, from now on.
   private func refute() {
-    isRefuted.store(true, ordering: .relaxed)
+    if isClaimRemembered { remember(nil) }
+    // One that is not read from another's pages has its own, whatever was remembered of it.
+    if !isClaimRemembered || verified != nil { standing.store(.refuted, ordering: .relaxed) }
     domain.disown(self)
   }
 

@@ -35,7 +35,7 @@ package final class PageTier: Sendable {
 
   /// A volume, charged for at most `byteCountMax`; nil when there are thousands.
   package func makeVolume(in domain: TierDomain, byteCountMax: Int? = nil) -> TierVolume? {
-    let number = core.withLock { core.volumes.take(pageLimit: Self.pageLimit(byteCountMax)) }
+    let number = core.withLock { core.takeVolume(pageLimit: Self.pageLimit(byteCountMax)) }
     return number.map { TierVolume(number: $0, domain: domain, core: core) }
   }
 
@@ -49,6 +49,14 @@ package final class PageTier: Sendable {
     core.withLock { core.domains.pageCount(of: domain.number) } * Self.pageByteCount
   }
 
+  /// Lets `domain` be charged for at most `byteCountMax` bytes from now on, nil for any number.
+  ///
+  /// What it is charged for beyond that goes before this returns, but for pages that are being read.
+  package func setLimit(_ byteCountMax: Int?, of domain: TierDomain) {
+    core.withLock { core.domains.setPageLimit(Self.pageLimit(byteCountMax), of: domain.number) }
+    core.enforceLimit(ofDomain: domain.number)
+  }
+
   /// A file of `byteCount` bytes, at least 1, of which nothing is here yet.
   package func makeFile(byteCount: UInt64, volume: TierVolume) -> TierFile {
     TierFile(byteCount: byteCount, volume: volume)
@@ -59,6 +67,11 @@ package final class PageTier: Sendable {
   /// O(pages that were here).
   package func remove(_ file: TierFile) {
     core.withLock { core.remove(file) }
+  }
+
+  /// Charges `heir`, nil for nobody, for what `file` keeps from now on, if `old` was charged so far.
+  func changeOwner(of file: TierFile, from old: TierVolume?, to heir: TierVolume?) {
+    _ = core.withLock { file.changeOwner(from: old, to: heir) }
   }
 
   /// Lets only verified bytes into `file` from now on, or others too again.
@@ -265,7 +278,7 @@ extension PageTier {
     _ start: UnsafeRawPointer, pageCount: Int, _ isVerified: Bool, _ file: TierFile,
     _ firstIndex: UInt64
   ) {
-    let domainSeed = seed &+ UInt64(file.volume.domain.number)
+    let domainSeed = seed &+ UInt64(file.domain.number)
     var samples = InlineArray<32, UInt64>(repeating: 1)
     if core.options.sharesContent {
       for page in 0..<pageCount {

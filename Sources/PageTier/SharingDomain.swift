@@ -75,6 +75,7 @@ package final class SharingDomain: Sendable {
   private let domain: TierDomain
   private let claims = Lock<[FileIdentity: Claimants]>([:])
   private let work: WorkQueue
+  private let limit: Lock<Int?>
 
   /// A domain on `tier`, charged for at most `byteCountMax`; nil when there are thousands.
   ///
@@ -87,6 +88,7 @@ package final class SharingDomain: Sendable {
     self.admission = admission
     self.domain = domain
     self.work = work
+    limit = Lock(byteCountMax)
   }
 
   /// A volume of the domain; nil when there are thousands.
@@ -111,24 +113,41 @@ package final class SharingDomain: Sendable {
   /// A file of an image, of `byteCount` bytes, at least 1, whose fingerprint is `claim` if the image
   /// is to be believed.
   ///
-  /// `supplier` has what of the file is stored on this machine. With `isCachedAbove` the images of the
+  /// `supplier` has what of the file is stored on this machine; `remembered` is asked for a claim
+  /// when the image has none, and told what was found out. With `isCachedAbove` the images of the
   /// domain share a cache of their own above this one, which must know now whether the file is another:
   /// that may take the time to hash it.
   package func makeFile(
     byteCount: UInt64, claim: Digest?, volume: TierVolume, supplier: (any PageSupplier)? = nil,
-    isCachedAbove: Bool = false
+    remembered: RememberedFile? = nil, isCachedAbove: Bool = false
   ) -> FilePages {
     let file = FilePages(
       byteCount: byteCount, claim: claim, volume: volume, domain: self, supplier: supplier,
-      isCachedAbove: isCachedAbove)
-    if let claim, tier.options.sharesFiles {
-      register(file, as: FileIdentity(fingerprint: claim, byteCount: byteCount))
-    }
+      remembered: remembered, isCachedAbove: isCachedAbove)
+    // Nobody else knows the file yet.
+    if let claim = unsafe file.claim, tier.options.sharesFiles { register(file, as: claim) }
     return file
   }
 
   /// Whether what is loaded for the first time is kept.
   var keepsFirstReads: Bool { admission == .always || hasCompany.load(ordering: .relaxed) }
+
+  /// Lets the domain be charged for at most `byteCountMax` bytes from now on; nil for any number.
+  ///
+  /// What is beyond that goes at once, but for what is being read.
+  package func setLimit(_ byteCountMax: Int?) {
+    limit.withLock { $0 = byteCountMax }
+    tier.setLimit(byteCountMax, of: domain)
+  }
+
+  /// The most bytes that the domain is charged for; nil for any number.
+  package var byteCountMax: Int? { limit.withLock { $0 } }
+
+  /// Images that are open.
+  package var volumeCount: Int {
+    // What is strong in here is let go only when the lock is free.
+    loneliness.withLock { $0.volumes.compactMap(\.volume) }.count
+  }
 
   /// Bytes of pages that the domain is charged for.
   package var chargedByteCount: Int { tier.chargedByteCount(of: domain) }
@@ -224,6 +243,7 @@ package final class SharingDomain: Sendable {
     var measured = measurePages(of: file)
     if measured?.identity == identity, let measured { return publish(measured, of: file.own) }
     tier.setSealed(file.own, false)
+    if let identity = measured?.identity { file.correct(identity) }
     if measured == nil, let supplier = file.supplier {
       // Not all of it is in memory, but what is stored may be enough; none of that is kept.
       measured = measure(file, supplier.supply)
@@ -232,6 +252,7 @@ package final class SharingDomain: Sendable {
         tier.setSealed(made, true)
         return publish(measured, of: made)
       }
+      if let identity = measured?.identity { file.correct(identity) }
     }
     claims.withLock { table in
       table[identity]?.isBeingVerified = false
@@ -263,6 +284,7 @@ package final class SharingDomain: Sendable {
     }
     // Known and shared at once: nobody is to verify it, and perhaps unseal it, in between.
     publish(measured, of: file.own, claiming: file)
+    file.remember(measured.identity)
   }
 
   private typealias Measured = (identity: FileIdentity, digests: PageDigests)

@@ -4,6 +4,8 @@
 struct TierCharges {
   /// Numbers of volumes and domains are below this.
   static let countMax = 4096
+  /// Who is charged for what its volume has left behind; has no limit, and is never given out.
+  static let nobody: UInt16 = 0
 
   private var pageCounts = [Int](repeating: 0, count: countMax)
   private var limits = [Int](repeating: .max, count: countMax)
@@ -13,7 +15,7 @@ struct TierCharges {
 
   /// A number that nobody has and nothing is charged to; nil when all are taken.
   mutating func take(pageLimit: Int) -> UInt16? {
-    for number in 0..<Self.countMax where !isTaken[number] {
+    for number in 1..<Self.countMax where !isTaken[number] {
       isTaken[number] = true
       limits[number] = pageLimit
       return UInt16(number)
@@ -37,6 +39,17 @@ struct TierCharges {
   }
 
   func pageCount(of number: UInt16) -> Int { pageCounts[Int(number)] }
+
+  /// Pages that `number` may be charged for.
+  func pageLimit(of number: UInt16) -> Int { limits[Int(number)] }
+
+  /// Lets `number` be charged for `pageLimit` from now on; what it has stays.
+  mutating func setPageLimit(_ pageLimit: Int, of number: UInt16) {
+    limits[Int(number)] = pageLimit
+  }
+
+  /// Whether `number` was given back, but is still charged.
+  func isLeftBehind(_ number: UInt16) -> Bool { isReleased[Int(number)] }
 
   /// Whether `number` may not be charged for another page.
   func isExhausted(_ number: UInt16) -> Bool {

@@ -50,7 +50,7 @@ extension TierCore {
   ///
   /// A hand goes over all pages, as in the clock algorithm, so that the queues of the others stay as
   /// they are: a page that was used since the hand last came by is passed over.
-  func dropOne(chargedTo volume: TierVolume) -> Bool {
+  func dropOne(chargedTo volume: TierFile.Account) -> Bool {
     let ownsIt = volumes.isExhausted(volume.number)
     for _ in 0..<min(Self.stepsForVolumeMax, 2 * freshCount) {
       chargeHand = chargeHand + 1 < UInt32(freshCount) ? chargeHand + 1 : 0

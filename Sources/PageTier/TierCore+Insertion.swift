@@ -138,7 +138,7 @@ extension TierCore {
   }
 
   /// A page and a frame for it, evicting others where it must; nil when that does not help.
-  private func takeRoom(for volume: TierVolume) -> (page: UInt32, frame: UInt32)? {
+  private func takeRoom(for volume: TierFile.Account) -> (page: UInt32, frame: UInt32)? {
     if volumes.isExhausted(volume.number) || domains.isExhausted(volume.domain.number) {
       guard dropOne(chargedTo: volume) else { return nil }
     }

@@ -6,8 +6,14 @@ internal import Bytes
 /// lock.
 package final class TierFile: Sendable {
   package let byteCount: UInt64
-  package let volume: TierVolume
+  let domain: TierDomain
   let map: FileMap
+  /// Keeps the number of the volume that is charged, nil when nobody is.
+  ///
+  /// Guarded by the tier's lock.
+  nonisolated(unsafe) private var owner: TierVolume?
+  /// Of the owner; guarded by the tier's lock.
+  nonisolated(unsafe) private var number: UInt16
   /// Set under the tier's lock when the file is taken out: nothing is kept for it afterwards.
   nonisolated(unsafe) var isRemoved = false
   /// Set under the tier's lock while only pages that were verified may be kept.
@@ -15,14 +21,44 @@ package final class TierFile: Sendable {
 
   init(byteCount: UInt64, volume: TierVolume) {
     self.byteCount = byteCount
-    self.volume = volume
+    domain = volume.domain
+    unsafe owner = volume
+    unsafe number = volume.number
     map = FileMap(pageCount: byteCount.dividedRoundingUp(by: UInt64(PageContent.pageByteCount)))
+  }
+}
+
+extension TierFile {
+  /// Whom a page that is kept is charged to.
+  struct Account {
+    struct Domain {
+      let number: UInt16
+    }
+
+    let number: UInt16
+    let domain: Domain
+  }
+
+  /// Tier's lock held: who is charged for pages that come.
+  var volume: Account {
+    Account(number: unsafe number, domain: Account.Domain(number: domain.number))
+  }
+
+  /// Tier's lock held: charges `heir`, nil for nobody, from now on, if `old` was charged so far.
+  ///
+  /// Returns what must not be dropped before the lock is free.
+  func changeOwner(from old: TierVolume?, to heir: TierVolume?) -> TierVolume? {
+    guard unsafe owner === old else { return nil }
+    unsafe number = heir?.number ?? TierCharges.nobody
+    unsafe owner = heir
+    return old
   }
 }
 
 /// Whose pages they are: what is charged for them, and within which domain they may be shared.
 ///
-/// One open image, for instance. Its number is free again when the last file and page of it is gone.
+/// One open image, for instance. Its number is free again when the last file of it is gone, and its
+/// pages too or somebody needs the number.
 package final class TierVolume: Sendable {
   let number: UInt16
   package let domain: TierDomain

@@ -1,4 +1,4 @@
-internal import BlockStore
+package import BlockStore
 package import Bytes
 internal import Linux
 
@@ -134,7 +134,7 @@ package final class CachedObject: Sendable {
   }
 
   /// The object's place in the disk cache.
-  private var stored: StoredObject { binding.withLock { $0 } }
+  package var stored: StoredObject { binding.withLock { $0 } }
 
   /// Finds the object a new place after it was invalidated or removed by hand.
   ///

@@ -1,4 +1,5 @@
 import BlockStore
+import Bytes
 import Foundation
 import TestSupport
 import Testing
@@ -31,6 +32,11 @@ import Testing
     }
     try store.flush()
     #expect(store.remove(key: Array("old".utf8)))
+    let digest = try #require(Digest([UInt8](repeating: 7, count: Digest.byteCount)))
+    for file in 0..<200 as Range<UInt64> {
+      kept.noteFingerprint(digest, ofFile: file, byteCount: file)
+    }
+    store.saveRecency()
     _ = try store.pin(key: Array("kept".utf8), PinnedBlocks(ranges: [3..<7, 9..<10]))
     store.abandon()
     try fixture.pretendReboot()
@@ -43,6 +49,7 @@ import Testing
     let object = try store.bind("kept", blocks: 300)
     for block in 0..<300 as Range<UInt32> { #expect(object.isRight(block) == true) }
     #expect(store.status().blocks.pinned == 5)
+    #expect(object.fingerprints().count == 200)
     #expect(store.verify(repair: false).isClean)
   }
 

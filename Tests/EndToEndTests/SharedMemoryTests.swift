@@ -26,7 +26,7 @@ struct SharedMemoryTests {
   }
 
   /// Makes the image `name` of files that are alike in all images, but for the last.
-  private func makeImage(_ name: String, last: UInt64) throws {
+  private func makeImage(_ name: String, last: UInt64, fingerprints: Bool = true) throws {
     let tree = stage.directory.file("tree")
     try FileManager.default.createDirectory(atPath: tree, withIntermediateDirectories: false)
     for number in 0..<Self.fileCount {
@@ -34,13 +34,15 @@ struct SharedMemoryTests {
       try bytes(seed).write(to: URL(filePath: "\(tree)/file-\(number)"))
     }
     try stage.succeed(
-      "pack", "--quiet", "--fingerprints", "-o", stage.directory.file("www/\(name).erofs"), tree)
+      ["pack", "--quiet"] + (fingerprints ? ["--fingerprints"] : [])
+        + ["-o", stage.directory.file("www/\(name).erofs"), tree])
     try FileManager.default.removeItem(atPath: tree)
   }
 
   private func mount(_ name: String, _ options: String...) throws -> String {
     let point = stage.directory.file(name)
-    try stage.succeed(["mount", server.url("\(name).erofs"), point] + options)
+    try stage.succeed(
+      ["mount", "--page-cache", "private", server.url("\(name).erofs"), point] + options)
     return point
   }
 
@@ -57,10 +59,11 @@ struct SharedMemoryTests {
   @Test func `files that another mount has read are neither fetched nor held twice`() throws {
     try makeImage("one", last: 1000)
     try makeImage("two", last: 2000)
-    let first = try readAll(try mount("one"))
+    let points = [try mount("one"), try mount("two")]
+    let first = try readAll(points[0])
     let fetched = try stage.status("origin", "bytes")
     let pages = try stage.status("memory", "pages")
-    let second = try readAll(try mount("two"))
+    let second = try readAll(points[1])
     #expect(second.dropLast() == first.dropLast())
     #expect(second.last == bytes(2000))
     // The one file that differs, metadata, and what is read ahead.
@@ -73,13 +76,33 @@ struct SharedMemoryTests {
     try unmountAll()
   }
 
+  @Test func `files that a mount has read before another comes are not fetched again`() throws {
+    try makeImage("one", last: 1000)
+    try makeImage("two", last: 2000)
+    let first = try readAll(try mount("one"))
+    // The kernel has the only copy that is needed so far.
+    #expect(try stage.status("memory", "pages") == 0)
+    let fetched = try stage.status("origin", "bytes")
+    let second = try readAll(try mount("two"))
+    #expect(second.dropLast() == first.dropLast())
+    #expect(try stage.status("origin", "bytes") - fetched < fetched / 3)
+    try unmountAll()
+  }
+
   @Test func `mounts of different domains share nothing`() throws {
     try makeImage("one", last: 1000)
     try makeImage("two", last: 1000)
-    _ = try readAll(try mount("one"))
-    let pages = try stage.status("memory", "pages")
-    _ = try readAll(try mount("two", "--domain", "other"))
-    #expect(try stage.status("memory", "pages") == 2 * pages)
+    let points = [try mount("one"), try mount("two", "--domain", "other")]
+    var pages: [Int] = []
+    for point in points {
+      // What a lone image reads is kept from the second time on.
+      for _ in 1...2 {
+        _ = try readAll(point)
+        try dropKernelCaches()
+      }
+      pages.append(try stage.status("memory", "pages"))
+    }
+    #expect(pages[0] > 0 && pages[1] == 2 * pages[0])
     #expect(try stage.status("memory", "sharedHits") == 0)
     try unmountAll()
   }
@@ -97,6 +120,86 @@ struct SharedMemoryTests {
     let truth = try readAll(try mount("two"))
     #expect(truth[0] == content)
     #expect(truth.last == bytes(1000))
+    try unmountAll()
+  }
+
+  @Test func `what was found out about files is remembered when the owner ends`() throws {
+    try makeImage("one", last: 1000, fingerprints: false)
+    try makeImage("two", last: 2000, fingerprints: false)
+    let points = [try mount("one"), try mount("two")]
+    let contents = try points.map(readAll)
+    #expect(contents[0].dropLast() == contents[1].dropLast())
+    // Files are hashed in the background.
+    for _ in 0..<200 {
+      if try stage.status("index", "fingerprints") == 2 * Self.fileCount { break }
+      Thread.sleep(forTimeInterval: 0.1)
+    }
+    #expect(try stage.status("index", "fingerprints") == 2 * Self.fileCount)
+    try unmountAll()
+
+    _ = [try mount("one"), try mount("two")]
+    #expect(try stage.status("index", "fingerprints") == 2 * Self.fileCount)
+    let files = points.map { URL(filePath: "\($0)/file-3") }
+    #expect(try Data(contentsOf: files[0]) == bytes(3))
+    let misses = try stage.status("memory", "misses")
+    #expect(try stage.status("memory", "sharedHits") == 0)
+    #expect(try Data(contentsOf: files[1]) == bytes(3))
+    #expect(try stage.status("memory", "misses") == misses)
+    #expect(try stage.status("memory", "sharedHits") >= (Self.fileByteCount + 4095) / 4096)
+    try unmountAll()
+
+    // An image that was invalidated is to be looked at anew.
+    try stage.succeed("cache", "invalidate", server.url("one.erofs"))
+    #expect(try stage.status("index", "fingerprints") == Self.fileCount)
+    try stage.succeed("cache", "verify")
+  }
+
+  private func mountReports() throws -> [[String: Any]] {
+    let text = String(decoding: try stage.succeed("mounts", "--json").output, as: UTF8.self)
+    return try text.split(separator: "\n").compactMap { line in
+      try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+    }
+  }
+
+  private func domains() throws -> [[String: Any]] {
+    let memory = try stage.status()["memory"] as? [String: Any]
+    return try #require(memory?["domains"] as? [[String: Any]])
+  }
+
+  @Test func `limits of mounts and domains are kept and shown`() throws {
+    try makeImage("one", last: 1000)
+    try makeImage("two", last: 2000)
+    let point = try mount(
+      "one", "--domain", "team", "--memory-limit", "200K", "--domain-memory-limit", "1M")
+    let otherPoint = try mount("two", "--domain", "team")
+    _ = try readAll(point)
+    let first = try #require(try mountReports().first)
+    let charged = try #require(first["memoryBytes"] as? Int)
+    #expect(charged > 100_000 && charged <= 200 << 10)
+    #expect(first["memoryLimitBytes"] as? Int == 200 << 10)
+    #expect(first["domain"] as? String == "team")
+    #expect(first["domainMemoryBytes"] as? Int == charged)
+    #expect(first["domainMemoryLimitBytes"] as? Int == 1 << 20)
+
+    _ = try readAll(otherPoint)
+    let both = try #require(try domains().first { $0["name"] as? String == "team" })
+    #expect(both["images"] as? Int == 2)
+    #expect(both["limitBytes"] as? Int == 1 << 20)
+    let sum = try #require(both["chargedBytes"] as? Int)
+    // What both have is charged to the first, which is at its limit; what only the second has is not.
+    #expect(sum > charged && sum <= 1 << 20)
+    #expect(try #require(both["savedBytes"] as? Int) >= 0)
+
+    // The newest limit is that of all mounts, also of those that are there.
+    try stage.succeed("unmount", stage.directory.file("two"))
+    _ = try mount("two", "--domain", "team", "--domain-memory-limit", "64K")
+    let rest = try #require(try domains().first { $0["name"] as? String == "team" })
+    #expect(rest["limitBytes"] as? Int == 64 << 10)
+    #expect(try #require(rest["chargedBytes"] as? Int) <= 64 << 10)
+    let listing = String(decoding: try stage.succeed("mounts").output, as: UTF8.self)
+    #expect(listing.contains("of 200 KiB in memory, domain team, private page cache)"))
+    let status = String(decoding: try stage.succeed("cache", "status").output, as: UTF8.self)
+    #expect(status.contains("domain     team: 2 images, "))
     try unmountAll()
   }
 }

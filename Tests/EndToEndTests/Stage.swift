@@ -8,6 +8,13 @@ import TestSupport
 final class Stage: Sendable {
   static let isPossible = getuid() == 0 && FileManager.default.fileExists(atPath: "/dev/fuse")
 
+  /// Whether the kernel reads files of one FUSE mount through another.
+  static let canPassThrough: Bool = {
+    let release = (try? Command(["uname", "-r"]).text) ?? ""
+    let numbers = release.split(separator: ".").prefix(2).compactMap { Int($0) }
+    return isPossible && numbers.count == 2 && (numbers[0], numbers[1]) >= (6, 9)
+  }()
+
   /// The command, built beside the tests.
   static let binary: String = {
     let beside = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()

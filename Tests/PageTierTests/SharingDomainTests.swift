@@ -270,4 +270,129 @@ import Testing
     Self.read(first, from: bytes)
     #expect(Self.read(second, from: bytes).loaded == 0)
   }
+
+  /// What is remembered, by number; notes what it hears.
+  final class Memory: FingerprintMemory {
+    let known: [UInt64: Digest]
+    let noted = Lock<[UInt64: Digest?]>([:])
+
+    init(_ known: [UInt64: Digest] = [:]) {
+      self.known = known
+    }
+
+    func fingerprint(ofFile file: UInt64, byteCount: UInt64) -> Digest? { known[file] }
+
+    func note(_ fingerprint: Digest?, ofFile file: UInt64, byteCount: UInt64) {
+      noted.withLock { $0[file] = .some(fingerprint) }
+    }
+  }
+
+  private func remembered(
+    _ bytes: [UInt8], _ memory: Memory, in fixture: Fixture, stored: [UInt8] = []
+  ) throws -> FilePages {
+    fixture.domain.makeFile(
+      byteCount: UInt64(bytes.count), claim: nil, volume: try fixture.volume(),
+      supplier: Store(stored), remembered: RememberedFile(7, in: memory))
+  }
+
+  @Test func `a file that was remembered is shared without being read first`() throws {
+    let bytes = Self.content(200_000)
+    let memories = [Memory(), Memory()]
+    do {
+      // What is found out in one life is known in the next.
+      let fixture = try Fixture()
+      let files = try memories.map { try remembered(bytes, $0, in: fixture) }
+      for file in files { _ = Self.read(file, from: bytes) }
+      fixture.work.drain()
+    }
+    let digest = SHA256.digest(of: bytes.rawSpan)
+    #expect(memories.allSatisfy { $0.noted.withLock { $0 } == [7: .some(digest)] })
+    let fixture = try Fixture()
+    let first = try remembered(bytes, Memory([7: digest]), in: fixture)
+    _ = Self.read(first, from: bytes)
+    let second = try remembered(bytes, Memory([7: digest]), in: fixture, stored: bytes)
+    let result = Self.read(second, from: bytes)
+    #expect(result.loaded == 0)
+    #expect(difference(result.bytes, bytes) == nil)
+    // Of the third nothing is at hand: one read has to show that it is the same.
+    let third = try remembered(bytes, Memory([7: digest]), in: fixture)
+    var page = [UInt8](repeating: 0, count: 4096)
+    var span = page.mutableRawSpan
+    third.read(at: 8192, into: &span) { part, offset in
+      part.copy(bytes.rawSpan.extracting(Int(offset)..<Int(offset) + part.byteCount))
+    }
+    #expect(difference(page, Array(bytes[8192..<12288])) == nil)
+    let rest = Self.read(third, from: bytes)
+    #expect(rest.loaded == 0)
+    #expect(difference(rest.bytes, bytes) == nil)
+    withExtendedLifetime((first, second)) {}
+  }
+
+  @Test(arguments: [true, false], [true, false])
+  func `a memory that is wrong misleads neither its own image nor another`(
+    isWrongFirst: Bool, isStored: Bool
+  ) throws {
+    let fixture = try Fixture()
+    let (genuine, other) = (Self.content(200_000), Self.content(200_000, seed: 2))
+    let claim = SHA256.digest(of: genuine.rawSpan)
+    let memory = Memory([7: claim])
+    var honest: FilePages?
+    func readHonest() throws {
+      let file = try honest ?? fixture.file(genuine, claim: claim, try fixture.volume())
+      honest = file
+      #expect(difference(Self.read(file, from: genuine).bytes, genuine) == nil)
+    }
+    if !isWrongFirst {
+      try readHonest()
+      // A second one, so that what the first holds is verified by now.
+      let second = fixture.file(genuine, claim: claim, try fixture.volume())
+      #expect(Self.read(second, from: genuine).loaded == 0)
+    }
+    let wrong = try remembered(other, memory, in: fixture, stored: isStored ? other : [])
+    #expect(difference(Self.read(wrong, from: other).bytes, other) == nil)
+    try readHonest()
+    let third = fixture.file(genuine, claim: claim, try fixture.volume())
+    #expect(difference(Self.read(third, from: genuine).bytes, genuine) == nil)
+    #expect(difference(Self.read(wrong, from: other).bytes, other) == nil)
+    #expect(memory.noted.withLock { $0[7] } != nil)
+    // It goes on with pages of its own, unless it was taken for another.
+    if isStored || isWrongFirst { #expect(Self.read(wrong, from: other).loaded == 0) }
+  }
+
+  @Test func `a limit that is lowered is kept at once, and can be lifted`() throws {
+    let fixture = try Fixture()
+    let bytes = Self.content(1_000_000)
+    let file = fixture.file(bytes, claim: nil, try fixture.volume())
+    _ = Self.read(file, from: bytes)
+    #expect(fixture.domain.chargedByteCount == 245 * 4096)
+    fixture.domain.setLimit(100 * 4096)
+    #expect(fixture.domain.chargedByteCount == 100 * 4096)
+    #expect(fixture.domain.byteCountMax == 100 * 4096)
+    #expect(difference(Self.read(file, from: bytes).bytes, bytes) == nil)
+    #expect(fixture.domain.chargedByteCount <= 100 * 4096)
+    fixture.domain.setLimit(nil)
+    #expect(difference(Self.read(file, from: bytes).bytes, bytes) == nil)
+    #expect(fixture.domain.chargedByteCount == 245 * 4096)
+  }
+
+  @Test func `what an image leaves behind is charged to its heirs, then to nobody`() throws {
+    let fixture = try Fixture()
+    let bytes = Self.content(100_000)
+    let claim = SHA256.digest(of: bytes.rawSpan)
+    let heir = try fixture.volume()
+    var second: FilePages?
+    do {
+      let first = fixture.file(bytes, claim: claim, try fixture.volume())
+      _ = Self.read(first, from: bytes)
+      second = fixture.file(bytes, claim: claim, heir)
+    }
+    let file = try #require(second)
+    #expect(Self.read(file, from: bytes).loaded == 0)
+    #expect(fixture.tier.chargedByteCount(of: heir) == 0)
+    fixture.tier.removeAll()
+    _ = Self.read(file, from: bytes)
+    #expect(fixture.tier.chargedByteCount(of: heir) == 25 * 4096)
+    second = nil
+    #expect(fixture.domain.chargedByteCount == 25 * 4096)
+  }
 }

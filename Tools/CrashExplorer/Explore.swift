@@ -21,6 +21,7 @@ struct Explore: ParsableCommand {
       \(total.stateCount) crash states, 0 violations: seed \(surroundings.seed), \
       \(total.nestedCount) nested, \(total.auditCount) as of another boot, \
       \(total.emptiedCount) begun empty, \(total.hitCount) blocks read, \
+      \(total.fingerprintCount) fingerprints known, \
       \(total.keptCount) kept by pins, longest opening \
       \(total.openingNanosecondsMax / 1_000_000) ms, \(Int(seconds)) s
       """)

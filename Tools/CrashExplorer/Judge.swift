@@ -16,6 +16,8 @@ struct Judge {
   struct Findings {
     var openingNanoseconds: UInt64 = 0
     var hitCount = 0
+    /// Files that were remembered.
+    var fingerprintCount = 0
     /// Pinned blocks that a cull of everything has left.
     var keptCount = 0
     var isEmptied = false
@@ -58,6 +60,7 @@ struct Judge {
     }
     let (found, states) = try readAll(store, expectation)
     findings.hitCount = found.count
+    findings.fingerprintCount = try checkFingerprints(store)
     let missing = expectation.required.subtracting(found)
     if let block = missing.intersection(expectation.pinned).first {
       throw Violation("block \(block.block) of object \(block.object) is gone, for all its pin")
@@ -119,6 +122,26 @@ struct Judge {
       }
     }
     return (found, states)
+  }
+
+  /// Nothing is remembered of a file but what was noted in the version that the object has now;
+  /// returns how much that is.
+  private func checkFingerprints(_ store: CacheStore) throws -> Int {
+    var count = 0
+    for object in TrialCache.objects {
+      guard let version = store.version(of: object) else { continue }
+      let known = try store.bind(object, version: version).fingerprints()
+      count += known.count
+      for file in TrialCache.blocks.map(UInt64.init) {
+        guard let digest = known.digest(ofFile: file, byteCount: TrialCache.fileByteCount) else {
+          continue
+        }
+        guard digest == TrialCache.fingerprint(of: object, version: version, file: file) else {
+          throw Violation("file \(file) of object \(object) is remembered as another one")
+        }
+      }
+    }
+    return count
   }
 
   private func name(_ version: Int?) -> String { version.map { "\($0)" } ?? "none" }

@@ -69,12 +69,14 @@ struct StateTrial {
     var auditCount = 0
     var emptiedCount = 0
     var hitCount = 0
+    var fingerprintCount = 0
     var keptCount = 0
     var openingNanosecondsMax: UInt64 = 0
 
     mutating func note(_ findings: Judge.Findings) {
       stateCount += 1
       hitCount += findings.hitCount
+      fingerprintCount += findings.fingerprintCount
       keptCount += findings.keptCount
       if findings.isEmptied { emptiedCount += 1 }
       openingNanosecondsMax = max(openingNanosecondsMax, findings.openingNanoseconds)
@@ -86,6 +88,7 @@ struct StateTrial {
       auditCount += other.auditCount
       emptiedCount += other.emptiedCount
       hitCount += other.hitCount
+      fingerprintCount += other.fingerprintCount
       keptCount += other.keptCount
       openingNanosecondsMax = max(openingNanosecondsMax, other.openingNanosecondsMax)
     }

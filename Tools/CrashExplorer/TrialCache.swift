@@ -1,4 +1,5 @@
 internal import BlockStore
+internal import Bytes
 internal import Linux
 
 /// The cache that every trial uses: small, so that everything in it happens soon.
@@ -35,6 +36,18 @@ enum TrialCache {
 
   static func version(ofCoherency coherency: [UInt8]) -> Int? {
     Int(String(decoding: coherency, as: UTF8.self))
+  }
+
+  /// The size of every file that is remembered.
+  static let fileByteCount: UInt64 = 1000
+
+  /// What is remembered of a file in one version of an object, if anything is.
+  static func fingerprint(of object: Int, version: Int, file: UInt64) -> Digest? {
+    var writer = ByteWriter(reservingCapacity: 32)
+    for seed in 0..<4 as Range<UInt64> {
+      writer.append(XXH64.hash(Array("\(object) \(version) \(file)".utf8).rawSpan, seed: seed))
+    }
+    return Digest(writer.bytes)
   }
 
   static func pins(_ blocks: Range<UInt32>) -> PinnedBlocks {

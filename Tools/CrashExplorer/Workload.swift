@@ -118,6 +118,10 @@ final class Workload {
             object: object, block: first + UInt32(index), version: version,
             fill: number * Self.fillsPerOperation + index)
           isTaken = bound.fill(content) && isTaken
+          let file = UInt64(content.block)
+          bound.noteFingerprint(
+            TrialCache.fingerprint(of: object, version: version, file: file), ofFile: file,
+            byteCount: TrialCache.fileByteCount)
         }
         return isTaken
       }

@@ -98,6 +98,7 @@ struct CacheStatus: ParsableCommand {
       \(report.limits.bstop) % frun \(report.limits.frun) % fcull \(report.limits.fcull) % fstop \
       \(report.limits.fstop) %
       """)
+    for domain in report.memory.domains { Terminal.print(domainText(domain)) }
     switch report.service {
     case .full: break
     case .readsOnly:
@@ -115,6 +116,14 @@ struct CacheStatus: ParsableCommand {
       "trouble    \(disk.droppedFills) fills dropped, \(disk.refusedFills) refused, "
         + "\(counted(Int(clamping: disk.writeErrors), "write error")), "
         + "\(counted(Int(clamping: disk.readErrors), "read error")): is the disk full?")
+  }
+
+  private func domainText(_ domain: CacheStatusReport.Memory.Domain) -> String {
+    let limit = domain.limitBytes.map { " of \(sizeText(UInt64(clamping: $0)))" } ?? ""
+    return "domain     \(domain.name.isEmpty ? "(default)" : domain.name): "
+      + "\(counted(domain.images, "image")), "
+      + "\(sizeText(UInt64(clamping: domain.chargedBytes)))\(limit) charged, "
+      + "\(sizeText(UInt64(clamping: domain.savedBytes))) saved"
   }
 
   private func scrubText(_ scrub: CacheStatusReport.Scrub) -> String {

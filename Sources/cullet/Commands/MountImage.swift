@@ -11,6 +11,7 @@ struct MountImage: ParsableCommand {
 
       EXAMPLE
         cullet mount https://host/image.erofs /mnt
+        cullet mount --domain team --domain-memory-limit 2G --memory-limit 512M image.erofs /mnt
       """)
 
   enum Driver: String, ExpressibleByArgument, CaseIterable {
@@ -35,6 +36,21 @@ struct MountImage: ParsableCommand {
       "Share memory only with mounts of the same domain (default: all that name none). Where it matters that nobody learns from how fast a page comes what others read."
   )
   var domain: String?
+  @Option(
+    help:
+      "Memory for pages that this mount brings in, with K, M or G (default: as much as there is)."
+  )
+  var memoryLimit: ByteSize?
+  @Option(
+    help:
+      "Memory for pages that all mounts of the domain bring in, with K, M or G; holds for those that are mounted already, and what is beyond it is dropped (default: as much as there is, or as it is)."
+  )
+  var domainMemoryLimit: ByteSize?
+  @Option(
+    help:
+      "For whom the kernel keeps what was read: shared, with other mounts of the domain, by fingerprint, or private, for this mount, whose files are then opened without a round trip (default: shared if the image has fingerprints, the user is root and the kernel can, Linux 6.9)."
+  )
+  var pageCache: PageCacheUse?
   @Flag(help: "Stay in the foreground until unmounted or interrupted.") var foreground = false
 
   func run() throws {
@@ -42,7 +58,9 @@ struct MountImage: ParsableCommand {
       source: try ImageOpener.absolute(image.source),
       devices: try image.devices.map { try ImageOpener.absolute($0) },
       directory: try mountPoint(), scrubByteRate: scrubRate?.byteCount,
-      memoryByteCount: memory?.byteCount, domain: domain)
+      memoryByteCount: memory?.byteCount, domain: domain,
+      memoryLimitByteCount: memoryLimit?.byteCount,
+      domainMemoryLimitByteCount: domainMemoryLimit?.byteCount, pageCache: pageCache)
     let launcher = MountLauncher(cache: image.cache.directory, request: request)
     if foreground {
       try MountServing(cache: image.cache.directory, request: request, isForeground: true).run()
@@ -63,6 +81,8 @@ struct MountImage: ParsableCommand {
     }
   }
 }
+
+extension PageCacheUse: ExpressibleByArgument {}
 
 /// `cullet mount-server`: what `cullet mount` leaves in the background.
 ///

@@ -22,8 +22,17 @@ struct Mounts: ParsableCommand {
           report.pid.map { "process \($0)" }
           ?? (report.state == "dead" ? "nobody" : "not of this cache")
         Terminal.print(
-          "\(report.source) on \(report.directory) (\(report.driver), \(report.state), \(owner))")
+          "\(report.source) on \(report.directory) (\(report.driver), \(report.state), \(owner)"
+            + "\(memoryText(report))\(report.pageCache.map { ", \($0) page cache" } ?? ""))")
       }
     }
+  }
+
+  private func memoryText(_ report: MountReport) -> String {
+    guard let byteCount = report.memoryBytes else { return "" }
+    let domain = report.domain ?? ""
+    let limit = report.memoryLimitBytes.map { " of \(sizeText(UInt64(clamping: $0)))" } ?? ""
+    return ", \(sizeText(UInt64(clamping: byteCount)))\(limit) in memory"
+      + (domain.isEmpty ? "" : ", domain \(domain)")
   }
 }
