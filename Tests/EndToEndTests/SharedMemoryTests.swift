@@ -202,4 +202,21 @@ struct SharedMemoryTests {
     #expect(status.contains("domain     team: 2 images, "))
     try unmountAll()
   }
+
+  @Test func `a domain of which nothing is left is forgotten`() throws {
+    try makeImage("one", last: 1000)
+    try makeImage("two", last: 2000)
+    let names = { try domains().map { $0["name"] as? String } }
+    _ = try readAll(try mount("one", "--domain", "a"))
+    _ = try readAll(try mount("two", "--domain", "b"))
+    #expect(try names() == ["a", "b"])
+    try stage.succeed("unmount", stage.directory.file("one"))
+    // Its pages go in the background.
+    for _ in 0..<100 {
+      if try names() == ["b"] { break }
+      Thread.sleep(forTimeInterval: 0.1)
+    }
+    #expect(try names() == ["b"])
+    try stage.succeed("unmount", stage.directory.file("two"))
+  }
 }
