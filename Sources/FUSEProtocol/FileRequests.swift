@@ -48,6 +48,26 @@ package struct SeekRequest: Equatable, Sendable {
   }
 }
 
+/// The body of RELEASE and RELEASEDIR.
+///
+/// | Offset | Size | Field         |
+/// |-------:|-----:|---------------|
+/// |      0 |    8 | fh            |
+/// |      8 |    4 | flags         |
+/// |     12 |    4 | release_flags |
+/// |     16 |    8 | lock_owner    |
+package struct ReleaseRequest: Equatable, Sendable {
+  package static let byteCount = 24
+
+  /// What OPEN answered.
+  package var handle: UInt64
+
+  package init(decoding body: RawSpan) throws(MessageError) {
+    try body.require(Self.byteCount)
+    handle = body.load(fromByteOffset: 0)
+  }
+}
+
 /// What a seek looks for; the raw values are lseek(2)'s.
 package enum SeekTarget: UInt32, Sendable {
   case data = 3
@@ -72,19 +92,10 @@ package struct InterruptRequest: Equatable, Sendable {
 
 /// The small payloads of replies.
 package enum Replies {
-  /// The answer to OPEN and OPENDIR: fh (8), open_flags (4), backing_id (4).
-  package static let openByteCount = 16
   /// The answer to GETXATTR and LISTXATTR that asked for the size: size (4), padding (4).
   package static let sizeByteCount = 8
   /// The answer to LSEEK: offset (8).
   package static let seekByteCount = 8
-
-  /// Writes an OPEN payload without a handle; returns its size.
-  package static func encodeOpen(_ flags: OpenFlags, into target: inout MutableRawSpan) -> Int {
-    target.zero(0..<openByteCount)
-    target.store(flags.rawValue, atByteOffset: 8)
-    return openByteCount
-  }
 
   /// Writes the size that an extended attribute needs; returns the payload's size.
   package static func encodeSize(_ size: UInt32, into target: inout MutableRawSpan) -> Int {

@@ -39,19 +39,3 @@ package struct InitFlags: OptionSet, Hashable, Sendable {
   package static let allowIDMapping = InitFlags(rawValue: 1 << 40)
   package static let overIORing = InitFlags(rawValue: 1 << 41)
 }
-
-/// What OPEN and OPENDIR answer about the file opened; bits of the kernel's `FOPEN_*` flags.
-package struct OpenFlags: OptionSet, Hashable, Sendable {
-  package let rawValue: UInt32
-
-  package init(rawValue: UInt32) {
-    self.rawValue = rawValue
-  }
-
-  /// Pages cached by an earlier open stay valid.
-  package static let keepCache = OpenFlags(rawValue: 1 << 1)
-  /// The kernel may keep the directory's listing.
-  package static let cacheDirectory = OpenFlags(rawValue: 1 << 3)
-  /// Closing sends no FLUSH.
-  package static let noFlush = OpenFlags(rawValue: 1 << 5)
-}

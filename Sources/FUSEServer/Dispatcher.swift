@@ -109,9 +109,10 @@ package struct Dispatcher: Sendable {
     case .listExtendedAttributes:
       return try extendedAttributeNames(of: node, body, into: &payload)
     case .seek: return try seek(node, body, into: &payload)
-    case .open: return try open([.keepCache, .noFlush], into: &payload)
-    case .openDirectory: return try open([.keepCache, .cacheDirectory], into: &payload)
-    case .release, .releaseDirectory, .destroy: return 0
+    case .open: return try open(node, into: &payload)
+    case .openDirectory: return try openDirectory(into: &payload)
+    case .release: return try release(node, body)
+    case .releaseDirectory, .destroy: return 0
     case .initialize: throw .ioError
     default: throw opcode.modifies ? .readOnlyFilesystem : .notImplemented
     }

@@ -4,7 +4,7 @@ package import Linux
 /// A read-only tree of files, as the kernel asks for it through a ``Session``.
 ///
 /// Nodes are stateless: what a ``NodeID`` means never changes while the session lasts, so nothing
-/// is opened, closed or forgotten. The root is ``NodeID/root``. All members are called from several
+/// is forgotten, nor need anything be opened or closed. The root is ``NodeID/root``. All members are called from several
 /// threads at once and may block; what they throw is what the caller's system call returns.
 package protocol Filesystem: AnyObject, Sendable {
   func attributes(of node: NodeID) throws(Errno) -> NodeAttributes
@@ -14,6 +14,12 @@ package protocol Filesystem: AnyObject, Sendable {
 
   /// The target of a symbolic link.
   func readLink(_ node: NodeID) throws(Errno) -> [UInt8]
+
+  /// How the file `node` is used, asked at each open unless ``ServingOptions/handleless``.
+  func open(_ node: NodeID) throws(Errno) -> OpenReply
+
+  /// Notes that the last descriptor of the open file `handle` was closed; nobody waits for it.
+  func release(_ node: NodeID, handle: UInt64)
 
   /// Reads from `offset` into `target`, page-aligned memory that is sent as it is.
   ///
@@ -51,6 +57,13 @@ package protocol Filesystem: AnyObject, Sendable {
 }
 
 extension Filesystem {
+  /// Every file alike: the page cache is kept, and nothing need be told at the end.
+  package func open(_ node: NodeID) throws(Errno) -> OpenReply {
+    OpenReply(flags: [.keepCache, .noFlush])
+  }
+
+  package func release(_ node: NodeID, handle: UInt64) {}
+
   package func seek(
     _ node: NodeID, to target: SeekTarget, from offset: UInt64
   ) throws(Errno) -> UInt64 {

@@ -84,9 +84,21 @@ extension Dispatcher {
   }
 
   /// With `handleless` opens the kernel is told never to ask again; it then keeps caches by itself.
-  func open(_ flags: OpenFlags, into payload: inout MutableRawSpan) throws(Errno) -> Int {
+  func open(_ node: NodeID, into payload: inout MutableRawSpan) throws(Errno) -> Int {
     if options.handleless { throw .notImplemented }
-    return Replies.encodeOpen(flags, into: &payload)
+    return try filesystem.open(node).encode(into: &payload)
+  }
+
+  /// As for files, but that directories have no handles.
+  func openDirectory(into payload: inout MutableRawSpan) throws(Errno) -> Int {
+    if options.handleless { throw .notImplemented }
+    return OpenReply(flags: [.keepCache, .cacheDirectory]).encode(into: &payload)
+  }
+
+  func release(_ node: NodeID, _ body: RawSpan) throws(Errno) -> Int {
+    let request = try decoded { () throws(MessageError) in try ReleaseRequest(decoding: body) }
+    filesystem.release(node, handle: request.handle)
+    return 0
   }
 
   /// The whole of `bytes` as the payload.

@@ -17,7 +17,8 @@ import Testing
     #expect(InterruptRequest.byteCount == MemoryLayout<fuse_interrupt_in>.size)
     #expect(ExtendedAttributeRequest.byteCount == MemoryLayout<fuse_getxattr_in>.size)
     #expect(FilesystemStatistics.byteCount == MemoryLayout<fuse_statfs_out>.size)
-    #expect(Replies.openByteCount == MemoryLayout<fuse_open_out>.size)
+    #expect(OpenReply.byteCount == MemoryLayout<fuse_open_out>.size)
+    #expect(ReleaseRequest.byteCount == MemoryLayout<fuse_release_in>.size)
     #expect(Replies.sizeByteCount == MemoryLayout<fuse_getxattr_out>.size)
     #expect(Replies.seekByteCount == MemoryLayout<fuse_lseek_out>.size)
   }
@@ -61,6 +62,7 @@ import Testing
     ]
     for (flag, bit) in expected { #expect(flag.rawValue == UInt64(UInt32(bitPattern: bit))) }
     #expect(InitFlags.expireOnly.rawValue == FUSE_HAS_EXPIRE_ONLY)
+    #expect(OpenFlags.directIO.rawValue == UInt32(FOPEN_DIRECT_IO))
     #expect(OpenFlags.keepCache.rawValue == UInt32(FOPEN_KEEP_CACHE))
     #expect(OpenFlags.cacheDirectory.rawValue == UInt32(FOPEN_CACHE_DIR))
     #expect(OpenFlags.noFlush.rawValue == UInt32(FOPEN_NOFLUSH))

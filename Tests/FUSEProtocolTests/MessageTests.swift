@@ -118,7 +118,10 @@ import Testing
       let body = [UInt8](repeating: 0, count: count)
       let truncated = MessageError(.truncated, byteCount: count)
       #expect(throws: truncated) { try ReadRequest(decoding: body.rawSpan) }
-      if count < 24 { #expect(throws: truncated) { try SeekRequest(decoding: body.rawSpan) } }
+      if count < 24 {
+        #expect(throws: truncated) { try ReleaseRequest(decoding: body.rawSpan) }
+        #expect(throws: truncated) { try SeekRequest(decoding: body.rawSpan) }
+      }
       if count < 16 { #expect(throws: truncated) { try InitRequest(decoding: body.rawSpan) } }
       guard count < 8 else { continue }
       #expect(throws: truncated) { try InterruptRequest(decoding: body.rawSpan) }

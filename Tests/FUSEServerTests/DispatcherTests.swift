@@ -157,8 +157,24 @@ import Testing
       #expect(opened?.payload == [0, 0, 0, 0, 0, 0, 0, 0, flags, 0, 0, 0, 0, 0, 0, 0])
     }
     for opcode in [18, 29, 38] as [UInt32] {
-      #expect(try error(Self.request(opcode))?.rawValue == 0)
+      let body = [UInt8](repeating: 0, count: 24)
+      #expect(try error(Self.request(opcode, body: body))?.rawValue == 0)
     }
+  }
+
+  @Test func `a filesystem says how a file is opened, and learns when it is closed`() throws {
+    let reply = OpenReply(
+      flags: [.directIO, .noFlush], handle: 0x0102_0304_0506_0708, backingID: 9)
+    let filesystem = MemoryFilesystem(Self.filesystem.files, openReply: reply)
+    let opened = try answer(
+      Self.request(14, node: 2), filesystem: filesystem, handleless: false)
+    #expect(opened?.payload == [8, 7, 6, 5, 4, 3, 2, 1, 33, 0, 0, 0, 9, 0, 0, 0])
+    let body = little(0x0506_0708, 0x0102_0304, 0, 0, 0, 0)
+    let closed = try answer(
+      Self.request(18, node: 2, body: body), filesystem: filesystem, handleless: false)
+    #expect(closed?.errorNumber == 0)
+    #expect(filesystem.released.withLock { $0 } == [reply.handle])
+    #expect(try error(Self.request(18, body: little(0))) == .invalidArgument)
   }
 
   @Test func `an error number that the kernel refuses becomes an I/O error`() throws {

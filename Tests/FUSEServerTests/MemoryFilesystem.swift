@@ -24,9 +24,16 @@ final class MemoryFilesystem: Filesystem {
   /// Called by every read of a file or an extended attribute, before it reads.
   let onRead: @Sendable (NodeID) throws(Errno) -> Void
   let counts = Lock([String: Int]())
+  private let openReply: OpenReply
+  /// The handles that were released, in their order.
+  let released = Lock([UInt64]())
 
-  init(_ files: [File], onRead: @escaping @Sendable (NodeID) throws(Errno) -> Void = { _ in }) {
+  init(
+    _ files: [File], openReply: OpenReply = OpenReply(flags: [.keepCache, .noFlush]),
+    onRead: @escaping @Sendable (NodeID) throws(Errno) -> Void = { _ in }
+  ) {
     self.files = files
+    self.openReply = openReply
     self.onRead = onRead
     byName = files.map { file in
       Dictionary(uniqueKeysWithValues: file.children.map { ($0.name, $0.node) })
@@ -69,6 +76,14 @@ final class MemoryFilesystem: Filesystem {
   func readLink(_ node: NodeID) throws(Errno) -> [UInt8] {
     count("readLink")
     return try file(node).data
+  }
+
+  func open(_ node: NodeID) throws(Errno) -> OpenReply {
+    openReply
+  }
+
+  func release(_ node: NodeID, handle: UInt64) {
+    released.withLock { $0.append(handle) }
   }
 
   func read(
