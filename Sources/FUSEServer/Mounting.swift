@@ -38,15 +38,7 @@ extension Mount {
     if MountCalls.userID != 0 {
       return try MountHelper.attach(source: source, on: path, options: options)
     }
-    let device: FileDescriptor
-    do throws(SystemError) {
-      device = try FileDescriptor(opening: "/dev/fuse", .readWrite)
-    } catch {
-      switch error.errno {
-      case .noSuchFile, .noSuchDevice, .noDeviceAddress: throw FUSEError(.deviceMissing, path: path)
-      default: throw FUSEError(error, path: path)
-      }
-    }
+    let device = try openDevice(for: path)
     var flags: MountCalls.Flags = .readOnly
     if !options.allowsSetUserID { flags.insert(.noSetUserID) }
     if !options.allowsDevices { flags.insert(.noDevices) }
@@ -70,6 +62,18 @@ extension Mount {
     return FUSEDevice(adopting: device)
   }
 
+  /// The device of a connection that is still to come, for a mount on `path`.
+  static func openDevice(for path: String) throws(FUSEError) -> FileDescriptor {
+    do throws(SystemError) {
+      return try FileDescriptor(opening: "/dev/fuse", .readWrite)
+    } catch {
+      switch error.errno {
+      case .noSuchFile, .noSuchDevice, .noDeviceAddress: throw FUSEError(.deviceMissing, path: path)
+      default: throw FUSEError(error, path: path)
+      }
+    }
+  }
+
   /// Takes away the mount on `path`, whether anybody serves it or not.
   ///
   /// A mount in use is refused unless `lazy`: that one is out of sight at once, and ends when the
@@ -79,14 +83,15 @@ extension Mount {
     guard let mount = try topmost(on: directory) else {
       throw FUSEError(.notMounted, path: directory)
     }
-    guard mount.type == culletType else {
+    guard let driver = mount.driver else {
       throw FUSEError(.foreignMount, path: directory, detail: mount.type)
     }
-    if MountCalls.userID != 0 {
+    if MountCalls.userID != 0, driver == .fuse {
       return try MountHelper.unmount(directory, lazy: lazy)
     }
     do throws(SystemError) {
       try MountCalls.unmount(directory, lazily: lazy)
+      if driver == .kernel { ServedMark.removeLeft(device: mount.device) }
     } catch {
       switch error.errno {
       case .busy: throw FUSEError(.mountInUse, path: directory)

@@ -12,8 +12,9 @@ package enum MountListing {
       for entry in try Mount.list() where !served.contains(entry.directory) {
         reports.append(
           MountReport(
-            source: entry.source, directory: entry.directory, driver: "fuse", pid: nil,
-            since: nil, state: entry.state.rawValue))
+            source: entry.source, directory: entry.directory,
+            driver: entry.driver?.rawValue ?? entry.type, pid: nil, since: nil,
+            state: entry.state.rawValue))
       }
     } catch {
       throw Failure(error)

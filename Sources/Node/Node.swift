@@ -164,7 +164,7 @@ extension Node: CacheService {
       throw Failure(.tryAgain, "another command is using the cache, try again when it is done")
     }
     try mountTable.mount(request) { () throws(Failure) in
-      try ImageOpener.open(request.source, devices: request.devices) {
+      try ImageOpener.sources(request.source, devices: request.devices) {
         source throws(Failure) in try openObject(source)
       }
     }

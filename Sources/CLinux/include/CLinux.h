@@ -84,6 +84,26 @@ static inline int cullet_openat_beneath(int directory, const char *path, int fla
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
+/* The calls that mount step by step, by number: C libraries before 2.36 lack them, and the kernel's
+ * <linux/mount.h> cannot be included beside <sys/mount.h>. */
+static inline int cullet_fsopen(const char *type) {
+  return (int)syscall(SYS_fsopen, type, 1 /* FSOPEN_CLOEXEC */);
+}
+static inline int cullet_fsconfig_set(int context, const char *name, const char *value) {
+  /* FSCONFIG_SET_STRING or FSCONFIG_SET_FLAG */
+  return (int)syscall(SYS_fsconfig, context, value ? 1 : 0, name, value, 0);
+}
+static inline int cullet_fsconfig_create(int context) {
+  return (int)syscall(SYS_fsconfig, context, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0);
+}
+static inline int cullet_fsmount(int context, unsigned int attributes) {
+  return (int)syscall(SYS_fsmount, context, 1 /* FSMOUNT_CLOEXEC */, attributes);
+}
+static inline int cullet_move_mount(int mount, const char *directory) {
+  return (int)syscall(SYS_move_mount, mount, "", AT_FDCWD, directory,
+                      4 /* MOVE_MOUNT_F_EMPTY_PATH */);
+}
+
 /* Computed macros. */
 static const unsigned long cullet_FUSE_DEV_IOC_CLONE = FUSE_DEV_IOC_CLONE;
 static const long cullet_UTIME_OMIT = UTIME_OMIT;
