@@ -23,6 +23,12 @@ package struct FUSEError: Error, Equatable, Sendable, CustomStringConvertible {
     case helperFailed
     /// The kernel speaks a protocol before 7.31, or did not begin with INIT.
     case unsupportedKernel
+    /// No EROFS in this kernel.
+    case kernelLacksEROFS
+    /// The kernel's EROFS reads block devices only.
+    case kernelLacksFileMounts
+    /// The kernel's EROFS will not have the image; the detail is what it said, if anything.
+    case imageRefused
     case system(Errno)
   }
 
@@ -61,6 +67,11 @@ package struct FUSEError: Error, Equatable, Sendable, CustomStringConvertible {
       case .helperMissing: "mounting without root needs fusermount3 (package fuse3)"
       case .helperFailed: "fusermount3 failed"
       case .unsupportedKernel: "the kernel's FUSE protocol is older than 7.31 (Linux 5.4)"
+      case .kernelLacksEROFS: "this kernel has no EROFS; use --driver fuse"
+      case .kernelLacksFileMounts:
+        "this kernel's EROFS cannot mount files (Linux 6.12); use --driver fuse"
+      case .imageRefused:
+        "the kernel's EROFS refuses the image, which may have features that it lacks; use --driver fuse"
       case .system(let errno): "\(errno)"
       }
     let subject = path.isEmpty ? sentence : "\(path): \(sentence)"

@@ -8,7 +8,9 @@ package struct HiddenMount: Sendable {
   let mount: DetachedMount
   package let device: FUSEDevice
 
-  /// Mounts it; needs root. Nothing answers before a ``Session`` serves ``device``.
+  /// Mounts it; needs root.
+  ///
+  /// Nothing answers before a ``Session`` serves ``device``.
   package init() throws(FUSEError) {
     let descriptor = try Mount.openDevice(for: "")
     do throws(SystemError) {

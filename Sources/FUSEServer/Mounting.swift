@@ -83,14 +83,15 @@ extension Mount {
     guard let mount = try topmost(on: directory) else {
       throw FUSEError(.notMounted, path: directory)
     }
-    guard mount.type == culletType else {
+    guard let driver = mount.driver else {
       throw FUSEError(.foreignMount, path: directory, detail: mount.type)
     }
-    if MountCalls.userID != 0 {
+    if MountCalls.userID != 0, driver == .fuse {
       return try MountHelper.unmount(directory, lazy: lazy)
     }
     do throws(SystemError) {
       try MountCalls.unmount(directory, lazily: lazy)
+      if driver == .kernel { ServedMark.removeLeft(device: mount.device) }
     } catch {
       switch error.errno {
       case .busy: throw FUSEError(.mountInUse, path: directory)

@@ -49,7 +49,9 @@ package final class ContentMount: Sendable {
     hidden.raiseReadAhead()
   }
 
-  /// Ends it; whoever still reads through it gets errors. From any thread but its own.
+  /// Ends it; whoever still reads through it gets errors.
+  ///
+  /// From any thread but its own.
   package func close() {
     session.stop()
     mount.withLock { $0 = nil }

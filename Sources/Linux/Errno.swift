@@ -20,6 +20,7 @@ package struct Errno: RawRepresentable, Error, Hashable, Sendable, CustomStringC
   package static let tryAgain = Errno(rawValue: EAGAIN)
   package static let outOfMemory = Errno(rawValue: ENOMEM)
   package static let accessDenied = Errno(rawValue: EACCES)
+  package static let blockDeviceNeeded = Errno(rawValue: ENOTBLK)
   package static let busy = Errno(rawValue: EBUSY)
   package static let fileExists = Errno(rawValue: EEXIST)
   package static let notDirectory = Errno(rawValue: ENOTDIR)

@@ -62,7 +62,10 @@ extension Failure {
       case .mountPointMissing, .mountPointNotDirectory, .notMounted, .foreignMount: .noInput
       case .mountPointTaken, .mountInUse: .tryAgain
       case .permissionDenied: .noPermission
-      case .deviceMissing, .helperMissing, .unsupportedKernel: .unavailable
+      case .deviceMissing, .helperMissing, .unsupportedKernel, .kernelLacksEROFS,
+        .kernelLacksFileMounts:
+        .unavailable
+      case .imageRefused: .badData
       case .helperFailed: .cannotCreate
       case .system(let errno): Failure(SystemError(call: "", errno: errno)).status
       }

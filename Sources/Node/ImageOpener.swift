@@ -12,11 +12,21 @@ package enum ImageOpener {
     _ source: String, devices: [String], decoderCount: Int = 0,
     remote: (String) throws(Failure) -> any BlockSource
   ) throws(Failure) -> Image {
-    let (main, extra) = try sources(source, devices: devices, remote: remote)
+    try image(
+      in: try sources(source, devices: devices, remote: remote), named: name(of: source),
+      decoderCount: decoderCount)
+  }
+
+  /// The image in `sources`, which is called `name` when it turns out to be none.
+  package static func image(
+    in sources: (main: any BlockSource, extra: [any BlockSource]), named name: String,
+    decoderCount: Int = 0
+  ) throws(Failure) -> Image {
     do throws(ReadError) {
-      return try Image(source: main, devices: extra, decoderCount: decoderCount)
+      return try Image(
+        source: sources.main, devices: sources.extra, decoderCount: decoderCount)
     } catch {
-      throw Failure(error, source: name(of: source))
+      throw Failure(error, source: name)
     }
   }
 

@@ -12,10 +12,10 @@ package enum MountListing {
       for entry in try Mount.list() where !served.contains(entry.directory) {
         reports.append(
           MountReport(
-            source: entry.source, directory: entry.directory, driver: "fuse", pid: nil,
-            since: nil, state: entry.state.rawValue, memoryBytes: nil, memoryLimitBytes: nil,
-            domain: nil, domainMemoryBytes: nil, domainMemoryLimitBytes: nil,
-            pageCache: nil))
+            source: entry.source, directory: entry.directory,
+            driver: entry.driver?.rawValue ?? entry.type, pid: nil, since: nil,
+            state: entry.state.rawValue, memoryBytes: nil, memoryLimitBytes: nil, domain: nil,
+            domainMemoryBytes: nil, domainMemoryLimitBytes: nil, pageCache: nil))
       }
     } catch {
       throw Failure(error)

@@ -14,10 +14,15 @@ final class MountTable: Sendable {
     let source: String
     let directory: String
     let since: Int64
-    let session: Session
-    /// Nil when the page tier had no room for another image.
+    let driver: MountDriver
+    /// Nil when the kernel reads local files, and needs nobody.
+    let session: Session?
+    /// Nil with the kernel's driver, and when the page tier had no room for another image.
     let paged: PagedImage?
-    let domain: String
+    /// Nil with the kernel's driver.
+    let domain: String?
+    /// The note that the kernel's driver leaves.
+    var mark: ServedMark?
     /// Out of sight, but still in use.
     var isDetached = false
   }
@@ -46,11 +51,9 @@ final class MountTable: Sendable {
   }
 
   /// Mounts what `open` returns as `request` says; returns when the kernel can use it.
-  ///
-  /// With the image comes who remembers what its files hold, if anybody does.
   func mount(
     _ request: MountRequest,
-    _ open: () throws(Failure) -> (image: Image, memory: (any FingerprintMemory)?)
+    _ open: () throws(Failure) -> OpenedSources
   ) throws(Failure) {
     let isOpen = state.withLock { state in
       if !state.isClosed { state.pendingCount += 1 }
@@ -62,24 +65,35 @@ final class MountTable: Sendable {
       state.withLock { $0.pendingCount -= 1 }
       state.signalAll()
     }
-    try attach(try open(), request)
+    let opened = try open()
+    let sources = (opened.main, opened.extra)
+    let image = try ImageOpener.image(in: sources, named: request.sourceName)
+    do throws(FUSEError) {
+      // What a killed owner left on the directory would only be in the way.
+      for dead in try Mount.list()
+      where dead.directory == request.directory && dead.state == .dead {
+        try Mount.unmount(request.directory, lazy: true)
+      }
+    } catch {
+      throw Failure(error)
+    }
+    switch request.driver {
+    case .fuse: try attach(image, opened.memory, request)
+    case .kernel: try attach(try KernelSources(request, sources), request)
+    }
   }
 
+  /// Serves the files of `image`; `memory` remembers what they hold.
   private func attach(
-    _ opened: (image: Image, memory: (any FingerprintMemory)?), _ request: MountRequest
+    _ image: Image, _ memory: (any FingerprintMemory)?, _ request: MountRequest
   ) throws(Failure) {
     let (source, directory, log) = (request.sourceName, request.directory, log)
-    let (image, memory) = opened
     let paged = pages.paged(image, request, memory: memory)
     let filesystem = ImageFilesystem(image: image, paged: paged) { error in
       log(Failure(error, source: source).message)
     }
     let session: Session
     do throws(FUSEError) {
-      // What a killed owner left on the directory would only be in the way.
-      for dead in try Mount.list() where dead.directory == directory && dead.state == .dead {
-        try Mount.unmount(directory, lazy: true)
-      }
       let device = try Mount.attach(source: source, on: directory)
       session = Session(
         filesystem: filesystem, device: device,
@@ -87,17 +101,10 @@ final class MountTable: Sendable {
     } catch {
       throw Failure(error)
     }
-    let number = state.withLock { state in
-      state.lastNumber += 1
-      state.entries[state.lastNumber] = Entry(
-        source: source, directory: directory, since: WallClock.now, session: session, paged: paged,
-        domain: request.domain ?? "")
-      return state.lastNumber
-    }
-    do throws(SystemError) {
-      _ = try Thread(name: "mount") { [self] in serve(session, number, at: directory) }
+    let number = register(request, session, paged)
+    do throws(FUSEError) {
+      try start(number, at: directory) { () throws(FUSEError) in try session.run() }
     } catch {
-      state.withLock { $0.entries[number] = nil }
       try? Mount.unmount(directory, lazy: true)
       throw Failure(error)
     }
@@ -110,13 +117,82 @@ final class MountTable: Sendable {
     }
   }
 
-  private func serve(_ session: Session, _ number: Int, at directory: String) {
+  /// Serves the bytes of an image, for the kernel's own driver to read.
+  ///
+  /// The session ends when the kernel has closed the files, however that comes about.
+  private func attach(_ sources: KernelSources, _ request: MountRequest) throws(Failure) {
+    let (source, directory, log) = (request.sourceName, request.directory, log)
     do throws(FUSEError) {
-      try session.run()
+      let hidden = sources.blobs.isEmpty ? nil : try HiddenMount()
+      let session = hidden.map { hidden in
+        let filesystem = BlobFilesystem(sources.blobs) { log("\(source): \($0.message)") }
+        return Session(
+          filesystem: filesystem, device: hidden.device,
+          options: ServingOptions(handleless: false))
+      }
+      let number = register(request, session)
+      if let session {
+        try start(number, at: directory) { () throws(FUSEError) in try session.run() }
+      }
+      let mark: ServedMark
+      do throws(FUSEError) {
+        // Mounting reads what the session serves; this thread does not serve it.
+        mark = try KernelMount.attach(sources.request, in: hidden, on: directory)
+      } catch {
+        // With `hidden` the session ends.
+        if session == nil { end(number) }
+        throw error
+      }
+      let isServed = state.withLock { state in
+        state.entries[number]?.mark = mark
+        return state.entries[number] != nil
+      }
+      if !isServed { mark.remove() }
+      if session == nil {
+        try start(number, at: directory) { () throws(FUSEError) in
+          try KernelMount.waitForEnd(of: mark) { self.state.withLock { $0.isClosed } }
+        }
+      }
     } catch {
-      log("\(directory): \(error)")
+      throw Failure(error)
     }
-    state.withLock { $0.entries[number] = nil }
+  }
+
+  /// Takes note of a mount on its way; returns its number.
+  private func register(
+    _ request: MountRequest, _ session: Session?, _ paged: PagedImage? = nil
+  ) -> Int {
+    state.withLock { state in
+      state.lastNumber += 1
+      state.entries[state.lastNumber] = Entry(
+        source: request.sourceName, directory: request.directory, since: WallClock.now,
+        driver: request.driver, session: session, paged: paged,
+        domain: request.driver == .fuse ? request.domain ?? "" : nil)
+      return state.lastNumber
+    }
+  }
+
+  /// Runs `body` on a thread of its own, and with it the mount `number` ends.
+  private func start(
+    _ number: Int, at directory: String, _ body: @escaping @Sendable () throws(FUSEError) -> Void
+  ) throws(FUSEError) {
+    do throws(SystemError) {
+      _ = try Thread(name: "mount") { [self] in
+        do throws(FUSEError) {
+          try body()
+        } catch {
+          log("\(directory): \(error)")
+        }
+        end(number)
+      }
+    } catch {
+      end(number)
+      throw FUSEError(.system(error.errno), path: directory, detail: "\(error)")
+    }
+  }
+
+  private func end(_ number: Int) {
+    state.withLock { $0.entries.removeValue(forKey: number) }?.mark?.remove()
     state.signalAll()
   }
 
@@ -149,7 +225,7 @@ final class MountTable: Sendable {
       } catch {
         try? Mount.unmount(entry.directory, lazy: true)
       }
-      entry.session.stop()
+      entry.session?.stop()
     }
     _ = state.wait { $0.entries.isEmpty ? true : nil }
   }
@@ -173,13 +249,13 @@ final class MountTable: Sendable {
     let entries = state.withLock { $0.entries.values }
     return entries.sorted { ($0.directory, $0.since) < ($1.directory, $1.since) }.map { entry in
       MountReport(
-        source: entry.source, directory: entry.directory, driver: "fuse", pid: CurrentProcess.id,
-        since: CalendarTime(nanosecondsSinceEpoch: entry.since).rfc3339,
+        source: entry.source, directory: entry.directory, driver: entry.driver.rawValue,
+        pid: CurrentProcess.id, since: CalendarTime(nanosecondsSinceEpoch: entry.since).rfc3339,
         state: entry.isDetached ? "detached" : "live",
         memoryBytes: entry.paged?.chargedByteCount, memoryLimitBytes: entry.paged?.byteCountMax,
         domain: entry.domain, domainMemoryBytes: entry.paged?.domain.chargedByteCount,
         domainMemoryLimitBytes: entry.paged?.domain.byteCountMax,
-        pageCache: entry.paged?.content == nil ? .private : .shared)
+        pageCache: entry.paged.map { $0.content == nil ? .private : .shared })
     }
   }
 }

@@ -165,15 +165,16 @@ extension Node: CacheService {
     }
     try mountTable.mount(request) { () throws(Failure) in
       var object: CachedObject?
-      let image = try ImageOpener.open(request.source, devices: request.devices) {
+      let sources = try ImageOpener.sources(request.source, devices: request.devices) {
         source throws(Failure) in
         let opened = try openObject(source)
         object = opened
         return opened
       }
       // What a file holds may depend on every device, and only one object's version is known here.
-      guard request.devices.isEmpty, let object else { return (image, nil) }
-      return (image, RememberedFingerprints(of: object.stored))
+      let memory =
+        request.devices.isEmpty ? object.map { RememberedFingerprints(of: $0.stored) } : nil
+      return OpenedSources(main: sources.main, extra: sources.extra, memory: memory)
     }
     if let byteRate = request.scrubByteRate { store.setScrubRate(byteRate) }
     guard let byteCount = request.memoryByteCount else { return }

@@ -217,12 +217,21 @@ package struct PinOutcome: Codable, Equatable, Sendable {
   package var allowedBlocks: Int
 }
 
+/// What reads the image of a mount.
+package enum MountDriver: String, CaseIterable, Codable, Sendable {
+  /// The owner of the cache, which answers the kernel's FUSE.
+  case fuse
+  /// The kernel's own EROFS, whose reads of a remote image the owner of the cache answers.
+  case kernel
+}
+
 /// What `cullet mount` asks the owner for.
 package struct MountRequest: Codable, Equatable, Sendable {
   package var source: String
   package var devices: [String]
   /// Absolute.
   package var directory: String
+  package var driver: MountDriver
   /// How fast the owner is to read the cache back, bytes a second; nil leaves it as it is.
   package var scrubByteRate: UInt64?
   /// What pages may take in the owner's memory; nil leaves it as it is.
@@ -240,13 +249,15 @@ package struct MountRequest: Codable, Equatable, Sendable {
   package var sourceName: String { ImageOpener.name(of: source) }
 
   package init(
-    source: String, devices: [String], directory: String, scrubByteRate: UInt64? = nil,
-    memoryByteCount: UInt64? = nil, domain: String? = nil, memoryLimitByteCount: UInt64? = nil,
-    domainMemoryLimitByteCount: UInt64? = nil, pageCache: PageCacheUse? = nil
+    source: String, devices: [String], directory: String, driver: MountDriver = .fuse,
+    scrubByteRate: UInt64? = nil, memoryByteCount: UInt64? = nil, domain: String? = nil,
+    memoryLimitByteCount: UInt64? = nil, domainMemoryLimitByteCount: UInt64? = nil,
+    pageCache: PageCacheUse? = nil
   ) {
     self.source = source
     self.devices = devices
     self.directory = directory
+    self.driver = driver
     self.scrubByteRate = scrubByteRate
     self.memoryByteCount = memoryByteCount
     self.domain = domain

@@ -58,13 +58,16 @@ final class Stage {
     return number
   }
 
-  /// Runs `body` while `source` is mounted through the cache named `cache`, by a process of its own.
+  /// Runs `body` while `source` is mounted through the cache named `cache`, by a process of its own
+  /// and with `driver`.
   ///
   /// `body` is told how many seconds mounting took.
   func withMount<Value>(
-    of source: String, cache: String, _ body: (Double) throws -> Value
+    of source: String, cache: String, driver: String = "fuse", _ body: (Double) throws -> Value
   ) throws -> Value {
-    let seconds = try timed { try cullet(cache: cache, "mount", source, mountPoint) }
+    let seconds = try timed {
+      try cullet(cache: cache, "mount", "--driver", driver, source, mountPoint)
+    }
     do {
       let value = try body(seconds)
       try cullet(cache: cache, "unmount", mountPoint)

@@ -8,15 +8,14 @@ struct StoredMounts {
   func rows(runCount: Int) throws -> [Row] {
     let tasks = MountTask.all.filter { $0.image.hasSuffix("-lz4") }
     let images = Set(tasks.map(\.image)).sorted()
-    let base = try stage.serve(images.map { "\(stage.directory)/\($0).erofs" })
-    for image in images { try fill(image, from: base) }
+    let cache = try FilledCache(images, on: stage)
     return try tasks.map { task in
       note("mount, from the store: \(task.name)")
       let image = "\(stage.directory)/\(task.image).erofs"
       var cold = task.series(", disk store")
       for _ in 0..<runCount {
         try stage.dropCaches()
-        try stage.withMount(of: "\(base)\(task.image).erofs", cache: "filled") { _ in
+        try stage.withMount(of: cache.url(of: task.image), cache: FilledCache.name) { _ in
           cold.ours.append(
             try task.measureOnce(at: stage.mountPoint, isWarm: false, on: stage))
         }
@@ -27,16 +26,6 @@ struct StoredMounts {
         }
       }
       return Row(suite: "mount", cold, goal: task.coldGoal)
-    }
-  }
-
-  /// Reads all of `image`, twice: a cache that is busy writing lets a few blocks go by.
-  private func fill(_ image: String, from base: String) throws {
-    for _ in 0..<2 {
-      try stage.dropCaches()
-      try stage.withMount(of: "\(base)\(image).erofs", cache: "filled") { _ in
-        try stage.shell(#"tar -C "$0" -cf - . | cat >/dev/null"#, stage.mountPoint)
-      }
     }
   }
 }

@@ -1,0 +1,127 @@
+internal import Bytes
+package import EROFSReader
+package import FUSEProtocol
+internal import FUSEServer
+package import Linux
+
+/// The bytes of images as read-only files, for the kernel's own EROFS to read.
+///
+/// Each is found by its path and in no listing. Stateless: a node is its place in a table made at
+/// the start. Thread-safe.
+package final class BlobFilesystem: Filesystem {
+  /// A file to serve.
+  package struct Blob: Sendable {
+    /// Components joined by slashes; as for the kernel, empty ones do not count.
+    package let path: String
+    let source: any BlockSource
+
+    package init(path: String, source: any BlockSource) {
+      self.path = path
+      self.source = source
+    }
+  }
+
+  private struct Node {
+    let parent: Int
+    let name: [UInt8]
+    /// Nil for a directory.
+    let source: (any BlockSource)?
+  }
+
+  /// Node N is at index N - 1.
+  private let nodes: [Node]
+  private let onError: @Sendable (SourceError) -> Void
+
+  /// Serves `blobs`, no two of which have the same path.
+  ///
+  /// `onError` hears of every read that fails, from the serving threads.
+  package init(_ blobs: [Blob], onError: @escaping @Sendable (SourceError) -> Void) {
+    var nodes = [Node(parent: 0, name: [], source: nil)]
+    for blob in blobs {
+      var parent = 0
+      let names = blob.path.utf8.split(separator: UInt8(ascii: "/")).map { [UInt8]($0) }
+      for (depth, name) in names.enumerated() {
+        nodes.append(
+          Node(parent: parent, name: name, source: depth == names.count - 1 ? blob.source : nil))
+        parent = nodes.count - 1
+      }
+    }
+    self.nodes = nodes
+    self.onError = onError
+  }
+
+  package func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
+    attributes(try self.node(node), node)
+  }
+
+  package func lookUp(_ name: RawSpan, in directory: NodeID) throws(Errno) -> NodeEntry? {
+    _ = try node(directory)
+    let (name, parent) = (name.copyBytes(), directory.rawValue - 1)
+    // The root is its own parent, but has no name to be found by.
+    let index = nodes.firstIndex { UInt64($0.parent) == parent && $0.name == name }
+    guard let index, index > 0 else { return nil }
+    let found = NodeID(rawValue: UInt64(index + 1))
+    return NodeEntry(node: found, attributes: attributes(nodes[index], found))
+  }
+
+  package func readLink(_ node: NodeID) throws(Errno) -> [UInt8] {
+    throw .invalidArgument
+  }
+
+  /// Past the page cache: the kernel's EROFS keeps the files' pages, and needs these once.
+  ///
+  /// Its metadata it reads as pages of this file nevertheless, and those are kept.
+  package func open(_ node: NodeID) throws(Errno) -> OpenReply {
+    OpenReply(flags: [.directIO, .keepCache, .noFlush])
+  }
+
+  package func read(
+    _ node: NodeID, at offset: UInt64, into target: inout MutableRawSpan
+  ) throws(Errno) -> Int {
+    guard let source = try self.node(node).source else { throw .isDirectory }
+    guard offset < source.byteCount else { return 0 }
+    let count = Int(min(UInt64(target.byteCount), source.byteCount - offset))
+    var wanted = target[bytes: 0..<count]
+    while true {
+      do throws(SourceError) {
+        try source.read(into: &wanted, at: offset)
+        return count
+      } catch {
+        // No file system fails stat(2) over a signal, and whoever waits for the page, or gets it
+        // from the cache, may be somebody else.
+        if error.code == .interrupted { continue }
+        onError(error)
+        throw .ioError
+      }
+    }
+  }
+
+  /// Nothing: nobody can get here to list anything.
+  package func readDirectory(
+    _ node: NodeID, from cookie: UInt64, into listing: inout DirectoryListing
+  ) throws(Errno) {}
+
+  package func extendedAttribute(_ name: RawSpan, of node: NodeID) throws(Errno) -> [UInt8]? {
+    throw .notImplemented
+  }
+
+  package func extendedAttributeNames(of node: NodeID) throws(Errno) -> [[UInt8]] {
+    throw .notImplemented
+  }
+
+  package func statistics() throws(Errno) -> FilesystemStatistics {
+    FilesystemStatistics(blockCount: 0, fileCount: UInt64(nodes.count))
+  }
+
+  private func node(_ id: NodeID) throws(Errno) -> Node {
+    guard 1...UInt64(nodes.count) ~= id.rawValue else { throw .stale }
+    return nodes[Int(id.rawValue) - 1]
+  }
+
+  private func attributes(_ node: Node, _ id: NodeID) -> NodeAttributes {
+    let byteCount = node.source?.byteCount ?? 0
+    return NodeAttributes(
+      inodeNumber: id.rawValue, mode: node.source == nil ? 0o040500 : 0o100400,
+      byteCount: byteCount, blockCount: byteCount.dividedRoundingUp(by: 512))
+  }
+}
