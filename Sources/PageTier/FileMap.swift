@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// Readers walk it without a lock; the holder of the tier's lock changes it. Nodes stay until the
 /// map goes, so a reader that holds the map may walk on. A file of no more than 64 pages is one node
-/// that is as long as the file.
+/// that is as long as the file. Nothing is allocated before there is something to say.
 @safe
 final class FileMap: @unchecked Sendable {
   private static let fanoutBits: UInt64 = 6
@@ -14,9 +14,10 @@ final class FileMap: @unchecked Sendable {
   /// Levels above the leaves.
   private let height: Int
   private let rootCount: Int
-  private let root: UnsafeMutablePointer<Atomic<UInt64>>
+  /// The address of the root; 0 before it was made.
+  private let root = Atomic<UInt64>(0)
   /// What the nodes take; read and written under the tier's lock.
-  private(set) var byteCount: Int
+  private(set) var byteCount = 0
 
   /// An empty map of a file of `pageCount` pages, at least 1.
   init(pageCount: UInt64) {
@@ -26,14 +27,10 @@ final class FileMap: @unchecked Sendable {
     while (pageCount - 1) >> (Self.fanoutBits * UInt64(height + 1)) > 0 { height += 1 }
     self.height = height
     rootCount = Int((pageCount - 1) >> (Self.fanoutBits * UInt64(height))) + 1
-    unsafe root = Self.makeNode(count: rootCount)
-    byteCount = rootCount * 8
   }
 
-  /// What an empty map takes.
-  var rootByteCount: Int { rootCount * 8 }
-
   deinit {
+    guard let root = unsafe Self.node(root.load(ordering: .relaxed)) else { return }
     unsafe Self.free(root, count: rootCount, height: height)
   }
 
@@ -51,24 +48,23 @@ final class FileMap: @unchecked Sendable {
 
   /// Tier's lock held: forgets everything, telling `forget` of each entry.
   func removeAll(_ forget: (PageReference) -> Void) {
+    guard let root = unsafe Self.node(root.load(ordering: .relaxed)) else { return }
     unsafe Self.removeAll(root, count: rootCount, height: height, forget)
   }
 
   /// How many entries `isWanted` holds for; nodes that were never made are not looked at.
   func count(where isWanted: (PageReference) -> Bool) -> Int {
-    unsafe Self.count(root, count: rootCount, height: height, isWanted)
+    guard let root = unsafe Self.node(root.load(ordering: .acquiring)) else { return 0 }
+    return unsafe Self.count(root, count: rootCount, height: height, isWanted)
   }
 
   @inline(__always)
   private func cell(of index: UInt64) -> UnsafeMutablePointer<Atomic<UInt64>>? {
-    var node = unsafe root
+    guard var node = unsafe Self.node(root.load(ordering: .acquiring)) else { return nil }
     var level = UInt64(height)
     while level > 0 {
       let slot = Int(index >> (Self.fanoutBits * level) & 63)
-      guard
-        let child = unsafe UnsafeMutablePointer<Atomic<UInt64>>(
-          bitPattern: UInt(node[slot].load(ordering: .acquiring)))
-      else { return nil }
+      guard let child = unsafe Self.node(node[slot].load(ordering: .acquiring)) else { return nil }
       unsafe node = unsafe child
       level -= 1
     }
@@ -77,22 +73,30 @@ final class FileMap: @unchecked Sendable {
 
   private func cellMade(for index: UInt64) -> UnsafeMutablePointer<Atomic<UInt64>> {
     precondition(index < pageCount, "the file has no such page")
-    var node = unsafe root
+    var node = unsafe nodeMade(at: root, count: rootCount)
     var level = UInt64(height)
     while level > 0 {
       let slot = Int(index >> (Self.fanoutBits * level) & 63)
-      let known = unsafe node[slot].load(ordering: .relaxed)
-      if let child = unsafe UnsafeMutablePointer<Atomic<UInt64>>(bitPattern: UInt(known)) {
-        unsafe node = unsafe child
-      } else {
-        let made = unsafe Self.makeNode(count: Self.fanout)
-        byteCount += Self.fanout * 8
-        unsafe node[slot].store(UInt64(UInt(bitPattern: made)), ordering: .releasing)
-        unsafe node = unsafe made
-      }
+      unsafe node = unsafe nodeMade(at: node[slot], count: Self.fanout)
       level -= 1
     }
     return unsafe node + Int(index & 63)
+  }
+
+  /// The node whose address is at `place`, made if there is none.
+  private func nodeMade(
+    at place: borrowing Atomic<UInt64>, count: Int
+  ) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    if let known = unsafe Self.node(place.load(ordering: .relaxed)) { return unsafe known }
+    let made = unsafe Self.makeNode(count: count)
+    byteCount += count * 8
+    place.store(UInt64(UInt(bitPattern: made)), ordering: .releasing)
+    return unsafe made
+  }
+
+  @inline(__always)
+  private static func node(_ address: UInt64) -> UnsafeMutablePointer<Atomic<UInt64>>? {
+    unsafe UnsafeMutablePointer(bitPattern: UInt(address))
   }
 
   private static func makeNode(count: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
@@ -106,8 +110,7 @@ final class FileMap: @unchecked Sendable {
   ) {
     if height > 0 {
       for slot in 0..<count {
-        let address = UInt(unsafe node[slot].load(ordering: .relaxed))
-        if let child = unsafe UnsafeMutablePointer<Atomic<UInt64>>(bitPattern: address) {
+        if let child = unsafe Self.node(node[slot].load(ordering: .relaxed)) {
           unsafe free(child, count: fanout, height: height - 1)
         }
       }
@@ -125,7 +128,7 @@ final class FileMap: @unchecked Sendable {
       let word = unsafe node[slot].load(ordering: .acquiring)
       if height == 0 {
         if isWanted(PageReference(rawValue: word)) { sum += 1 }
-      } else if let child = unsafe UnsafeMutablePointer<Atomic<UInt64>>(bitPattern: UInt(word)) {
+      } else if let child = unsafe Self.node(word) {
         sum += unsafe Self.count(child, count: fanout, height: height - 1, isWanted)
       }
     }
@@ -138,8 +141,7 @@ final class FileMap: @unchecked Sendable {
   ) {
     for slot in 0..<count {
       if height > 0 {
-        let address = UInt(unsafe node[slot].load(ordering: .relaxed))
-        if let child = unsafe UnsafeMutablePointer<Atomic<UInt64>>(bitPattern: address) {
+        if let child = unsafe Self.node(node[slot].load(ordering: .relaxed)) {
           unsafe removeAll(child, count: fanout, height: height - 1, forget)
         }
       } else {

@@ -142,7 +142,7 @@ final class TierCore: @unchecked Sendable {
   func remove(_ file: TierFile) {
     guard unsafe !file.isRemoved else { return }
     unsafe file.isRemoved = true
-    counts.mapByteCount -= file.map.byteCount - file.map.rootByteCount
+    counts.mapByteCount -= file.map.byteCount
     file.map.removeAll { reference in
       if reference == .zeros {
         counts.zeroMappingCount -= 1

@@ -4,7 +4,7 @@ internal import Linux
 struct ShareSuite {
   /// What can be measured by itself.
   enum Part: String, CaseIterable {
-    case pairs, hits, overhead, chance
+    case pairs, mounts, hits, overhead, chance
   }
 
   private let stage: Stage
@@ -28,6 +28,7 @@ struct ShareSuite {
       switch part {
       case .pairs:
         measured += try PairSharing(stage: stage, corpus: corpus, picture: picture).measure()
+      case .mounts: measured += try MountedPairs(stage: stage, corpus: corpus).measure()
       case .hits: measured += try TierHits().measure(runCount: runCount)
       case .overhead:
         measured += try SharingOverhead(stage: stage, corpus: corpus).measure(runCount: runCount)

@@ -1,0 +1,110 @@
+internal import Foundation
+internal import Linux
+
+/// Two versions of an image, mounted together and read fully: what that takes of the machine's memory
+/// when their mounts share the kernel's page cache, and when they do not.
+///
+/// Memory is what the page cache grew by, which counts shared memory too, and the owner's resident set.
+/// The images are local files, whose own pages are dropped before it is looked at.
+struct MountedPairs {
+  /// How all files are read.
+  enum Reading: String, CaseIterable {
+    case tar, mmap
+  }
+
+  private static let cache = "mounted-pairs"
+
+  let stage: Stage
+  let corpus: String
+
+  func measure() throws -> [(Series, Double?)] {
+    try Paths.createDirectory(secondPoint, mode: 0o755)
+    defer { try? MountCalls.unmount(secondPoint, lazily: true) }
+    var rows: [(Series, Double?)] = []
+    for pair in try CorpusPair.all(in: corpus) {
+      let paths = try [pair.first, pair.second].map {
+        try CorpusPair.packed($0, in: corpus, on: stage)
+      }
+      let name = "\(pair.first)+\(pair.second.suffix(1))"
+      for reading in Reading.allCases {
+        note("\(name), mounted, \(reading)")
+        let shared = try growth(paths, reading, pageCache: "shared")
+        let apart = try growth(paths, reading, pageCache: "private")
+        let alone = try growth([paths[0]], reading, pageCache: "shared")
+        note(
+          "\(name), \(reading): \(shared.byteCount >> 20) MiB shared, "
+            + "\(apart.byteCount >> 20) MiB apart, \(alone.byteCount >> 20) MiB for the first alone; "
+            + "files of \(apart.fileByteCount >> 20) MiB")
+        var series = Series("\(name), \(reading)", unit: .saving, otherName: "ideal, analyze.py")
+        series.ours = [
+          Double(apart.byteCount - shared.byteCount) / Double(apart.fileByteCount)
+        ]
+        series.other = [pair.idealFileSaving]
+        rows.append((series, 0.97))
+      }
+    }
+    return rows
+  }
+
+  private var secondPoint: String { "\(stage.directory)/second" }
+
+  /// What reading the images at `paths` takes, and how large their files are in whole pages.
+  private func growth(
+    _ paths: [String], _ reading: Reading, pageCache: String
+  ) throws -> (byteCount: Int, fileByteCount: Int) {
+    let points = Array([stage.mountPoint, secondPoint].prefix(paths.count))
+    for (path, point) in zip(paths, points) {
+      try stage.cullet(
+        cache: Self.cache, "mount", "--page-cache", pageCache, "--domain",
+        pageCache == "shared" ? "pair" : point, path, point)
+    }
+    defer {
+      for point in points { try? stage.cullet(cache: Self.cache, "unmount", "--lazy", point) }
+    }
+    var fileByteCount = 0
+    try stage.dropCaches()
+    let before = try memoryByteCount()
+    for point in points { fileByteCount += try read(point, reading) }
+    // The images' own pages are none of the files' memory, and a store would not leave them.
+    for path in paths {
+      try stage.shell(
+        #"exec dd of="$0" oflag=nocache conv=notrunc,fdatasync count=0 status=none"#, path)
+    }
+    return (try memoryByteCount() - before, fileByteCount)
+  }
+
+  /// Reads every file below `point` once; returns what they hold, in whole pages.
+  private func read(_ point: String, _ reading: Reading) throws -> Int {
+    // Names of one file count once.
+    try stage.shell(
+      #"find "$0" -xdev -type f -size +0 -printf '%i %s %p\0' | sort -zun -k1,1 >files"#, point)
+    let list = try Data(contentsOf: URL(filePath: "\(stage.directory)/files"))
+    var byteCount = 0
+    for entry in list.split(separator: 0) {
+      let fields = entry.split(separator: UInt8(ascii: " "), maxSplits: 2)
+      guard fields.count == 3, let size = Int(String(decoding: fields[1], as: UTF8.self)) else {
+        throw StageError("find says something else than was asked")
+      }
+      byteCount += (size + 4095) / 4096 * 4096
+      if reading == .mmap { try MappedReading.touch(String(decoding: fields[2], as: UTF8.self)) }
+    }
+    if reading == .tar { try stage.shell(#"tar cf - -C "$0" . | cat >/dev/null"#, point) }
+    return byteCount
+  }
+
+  /// The page cache, which counts shared memory, and the owner's resident set.
+  private func memoryByteCount() throws -> Int {
+    let owner = try stage.status(cache: Self.cache, "owner", "pid")
+    return try kibibytes("Cached:", in: "/proc/meminfo") * 1024
+      + kibibytes("VmRSS:", in: "/proc/\(owner)/status") * 1024
+  }
+
+  private func kibibytes(_ field: String, in path: String) throws -> Int {
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    for line in text.split(separator: "\n") where line.hasPrefix(field) {
+      let parts = line.split(whereSeparator: \.isWhitespace)
+      if parts.count > 1, let number = Int(parts[1]) { return number }
+    }
+    throw StageError("\(path) has no \(field)")
+  }
+}
