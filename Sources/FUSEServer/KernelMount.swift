@@ -76,6 +76,7 @@ package enum KernelMount {
   ) throws(FUSEError) -> DetachedMount {
     let fixed: [(name: String, value: String?)] =
       [("source", request.image)] + request.devices.map { ("device", $0) }
+    let windows = ReadAheadWindows()
     var refusal = SystemError(call: "fsconfig", errno: .invalidArgument)
     for options in alternatives(request) {
       do throws(SystemError) {
@@ -84,8 +85,10 @@ package enum KernelMount {
             type: "erofs", settings: fixed + options,
             flags: [.readOnly, .noSetUserID, .noDevices])
         }
-        guard let hidden else { return try make() }
-        return try hidden.withWorkingDirectory(make)
+        let mount: DetachedMount
+        if let hidden { mount = try hidden.withWorkingDirectory(make) } else { mount = try make() }
+        windows.raiseNewest()
+        return mount
       } catch {
         refusal = error
         guard error.errno == .invalidArgument || error.errno == .notSupported else { break }
