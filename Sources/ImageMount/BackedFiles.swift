@@ -148,7 +148,7 @@ final class BackedFiles: Sendable {
     let connection = connection.withLock { $0 }
     let file = try image.pages(of: inode)
     if entry.place == nil || file.verifiedIdentity != nil && entry.place?.node.isVerified == false {
-      let claimant = ContentNode.Claimant(image: image, inode: inode, file: file)
+      let claimant = ContentNode.Claimant(image: image, nid: inode.nid, file: file)
       let node = content.node(for: claimant, claim: claim)
       if let (former, claim) = entry.place, former !== node {
         if entry.backingID != 0 { connection?.unregister(entry.backingID) }

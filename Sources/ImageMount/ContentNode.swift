@@ -1,5 +1,4 @@
 internal import Bytes
-internal import EROFS
 internal import EROFSReader
 internal import FUSEProtocol
 internal import Linux
@@ -11,25 +10,37 @@ internal import Synchronization
 /// Private to one file of one image until that was verified; from then on nothing is read through
 /// it that was not checked, and other images may be behind it too. It can be read as long as there
 /// is one of them. Thread-safe.
-final class ContentNode: Sendable {
-  /// A file of an image that is behind the node.
+@safe
+final class ContentNode: @unchecked Sendable {
+  /// A file of an image that is behind the node: three words, for there are as many as files.
   struct Claimant: Sendable {
     let image: PagedImage
-    let inode: Inode
+    let nid: UInt64
     /// Kept here, for the verified file goes with the last that knows it.
     let file: FilePages
   }
 
   let id: NodeID
   let byteCount: UInt64
-  private let claimants: Lock<[Claimant]>
+  /// Guarded by one of ``locks``.
+  private nonisolated(unsafe) var claimants: [Claimant]
   private let verified: Atomic<Bool>
+
+  /// A lock for each node would be larger than the node.
+  private static let locks = LockArray(count: 64)
 
   init(_ id: NodeID, of claimant: Claimant, isVerified: Bool) {
     self.id = id
-    byteCount = claimant.inode.byteCount
-    claimants = Lock([claimant])
+    byteCount = claimant.file.byteCount
+    unsafe claimants = [claimant]
     verified = Atomic(isVerified)
+  }
+
+  private func withClaimants<Result>(_ body: (inout [Claimant]) -> Result) -> Result {
+    let lock = Int(id.rawValue % 64)
+    Self.locks.lock(lock)
+    defer { Self.locks.unlock(lock) }
+    return unsafe body(&claimants)
   }
 
   /// The name under which the content mount knows the node.
@@ -40,15 +51,15 @@ final class ContentNode: Sendable {
   /// Nothing unchecked is read from now on; what was read before must be forgotten by the kernel.
   func becomeVerified() {
     verified.store(true, ordering: .sequentiallyConsistent)
-    for claimant in claimants.withLock({ $0 }) { claimant.file.forgetLoads() }
+    for claimant in withClaimants({ $0 }) { claimant.file.forgetLoads() }
   }
 
   /// The verified file that the first image behind the node is taken for.
-  var identity: FileIdentity? { claimants.withLock { $0.first }?.file.verifiedIdentity }
+  var identity: FileIdentity? { withClaimants { $0.first }?.file.verifiedIdentity }
 
   /// Adds a file of an image, unless that image is behind the node already; false when nobody is left.
   func add(_ claimant: Claimant) -> Bool {
-    claimants.withLock { claimants in
+    withClaimants { claimants in
       guard !claimants.isEmpty else { return false }
       if !claimants.contains(where: { $0.image === claimant.image }) {
         claimants.append(claimant)
@@ -60,7 +71,7 @@ final class ContentNode: Sendable {
   /// Takes `image` away; whether others are left.
   func remove(_ image: PagedImage) -> Bool {
     // Let go with the lock free: an image that goes with it would want others.
-    let (removed, isLeft) = claimants.withLock { claimants in
+    let (removed, isLeft) = withClaimants { claimants in
       let removed = claimants.filter { $0.image === image }
       claimants.removeAll { $0.image === image }
       return (removed, !claimants.isEmpty)
@@ -72,7 +83,7 @@ final class ContentNode: Sendable {
   /// Fills `target` from `offset` on, all of it within the file.
   func read(at offset: UInt64, into target: inout MutableRawSpan) throws(ReadError) {
     var failure: ReadError?
-    for claimant in claimants.withLock({ $0 }) {
+    for claimant in withClaimants({ $0 }) {
       do throws(ReadError) {
         if try read(at: offset, into: &target, from: claimant) { return }
       } catch {
@@ -88,13 +99,13 @@ final class ContentNode: Sendable {
   ) throws(ReadError) -> Bool {
     guard isVerified else {
       try claimant.file.read(at: offset, into: &target) { (part, offset) throws(ReadError) in
-        try claimant.image.load(claimant.inode, at: offset, into: &part)
+        try claimant.image.load(claimant.nid, at: offset, into: &part)
       }
       return true
     }
     return try claimant.file.readVerified(at: offset, into: &target) {
       (part, offset) throws(ReadError) in
-      try claimant.image.load(claimant.inode, at: offset, into: &part)
+      try claimant.image.load(claimant.nid, at: offset, into: &part)
     }
   }
 }

@@ -68,6 +68,13 @@ package final class PagedImage: Sendable {
     precondition(count == target.byteCount, "a read within a file came out short")
   }
 
+  /// As above, for the file whose nid is `nid`.
+  func load(
+    _ nid: UInt64, at offset: UInt64, into target: inout MutableRawSpan
+  ) throws(ReadError) {
+    try load(try image.inode(nid), at: offset, into: &target)
+  }
+
   /// What the image claims `inode` to be; nil when it says nothing.
   func claim(of inode: Inode) throws(ReadError) -> FileIdentity? {
     let fingerprint = try image.fingerprint(of: inode)

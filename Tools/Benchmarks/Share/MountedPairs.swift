@@ -63,14 +63,22 @@ struct MountedPairs {
     }
     var fileByteCount = 0
     try stage.dropCaches()
+    // The programs that read and look are to be in memory before and after.
+    _ = try read(stage.kernelPoint, reading)
+    try drop(paths)
+    _ = try memoryByteCount()
     let before = try memoryByteCount()
     for point in points { fileByteCount += try read(point, reading) }
-    // The images' own pages are none of the files' memory, and a store would not leave them.
+    try drop(paths)
+    return (try memoryByteCount() - before, fileByteCount)
+  }
+
+  /// Drops the images' own pages, which are none of the files' memory; a store would not leave any.
+  private func drop(_ paths: [String]) throws {
     for path in paths {
       try stage.shell(
         #"exec dd of="$0" oflag=nocache conv=notrunc,fdatasync count=0 status=none"#, path)
     }
-    return (try memoryByteCount() - before, fileByteCount)
   }
 
   /// Reads every file below `point` once; returns what they hold, in whole pages.
