@@ -138,6 +138,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/LayoutLaboratory", swiftSettings: house),
     .executableTarget(
+      name: "MountStress",
+      dependencies: [
+        "CLinux", "Linux", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tools/MountStress", swiftSettings: house),
+    .executableTarget(
       name: "MemoryHog",
       dependencies: [
         "CLinux", "Linux", "PageTier",

@@ -4,7 +4,7 @@ internal import Linux
 /// a second, and the log lies on somebody's disk.
 ///
 /// Thread-safe.
-final class FoldingLog: Sendable {
+package final class FoldingLog: Sendable {
   private struct State {
     var windowStart: UInt64 = 0
     var passedCount = 0
@@ -18,13 +18,15 @@ final class FoldingLog: Sendable {
   private let log: @Sendable (String) -> Void
   private let state = Lock(State())
 
-  init(_ log: @escaping @Sendable (String) -> Void) {
+  /// Passes messages on to `log`.
+  package init(_ log: @escaping @Sendable (String) -> Void) {
     self.log = log
   }
 
-  func callAsFunction(_ message: String) {
-    let now = MonotonicClock.now
+  package func callAsFunction(_ message: String) {
     let (passes, foldedCount) = state.withLock { state in
+      // Looked at with the lock held: a time from before could lie before the window.
+      let now = MonotonicClock.now
       var foldedCount = 0
       if now - state.windowStart >= Self.windowNanoseconds {
         foldedCount = state.foldedCount
