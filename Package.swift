@@ -177,8 +177,8 @@ let package = Package(
     tests("ImageCheckTests", "Bytes", "EROFS", "EROFSReader", "ImageCheck"),
     tests("PageTierTests", "Bytes", "Codecs", "Linux", "PageTier"),
     tests(
-      "ImageMountTests", "Bytes", "EROFS", "EROFSBuilder", "EROFSReader", "ImageMount", "PageTier",
-      "TreeSources"),
+      "ImageMountTests", "Bytes", "EROFS", "EROFSBuilder", "EROFSReader", "FUSEServer",
+      "ImageMount", "Linux", "PageTier", "TreeSources"),
     tests("ReadPathTests", "BlockStore", "Bytes", "Linux", "ReadPath"),
     tests("NodeTests", "Bytes", "Linux", "Node"),
     tests("EndToEndTests", "Bytes", "CLinux", "cullet"),
