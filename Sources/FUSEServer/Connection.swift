@@ -35,8 +35,9 @@ package final class Connection: Sendable {
 
   /// Makes the kernel drop what it has of the content of `node`, mapped pages too.
   ///
-  /// Waits for reads of it that are under way, so it must not be called while answering one.
-  package func forgetContent(of node: NodeID) {
+  /// Waits for reads of it that are under way, so it must not be called while answering one. False
+  /// when the kernel may have some of it left.
+  package func forgetContent(of node: NodeID) -> Bool {
     tell(Notification.forgetContent(of: node))
   }
 
@@ -45,12 +46,17 @@ package final class Connection: Sendable {
   ///
   /// Waits for look-ups in `directory`, so it must not be called while answering a request.
   package func forgetEntry(_ name: [UInt8], in directory: NodeID) {
-    tell(Notification.forgetEntry(name, in: directory))
+    _ = tell(Notification.forgetEntry(name, in: directory))
   }
 
-  /// The kernel refuses notes about what it does not know, which is as good.
-  private func tell(_ message: [UInt8]) {
-    try? held().descriptor.writeMessage(message.rawSpan)
+  /// Whether the kernel did as it was told; ENOENT says that it does not know what is meant.
+  private func tell(_ message: [UInt8]) -> Bool {
+    do throws(Errno) {
+      try held().descriptor.writeMessage(message.rawSpan)
+      return true
+    } catch {
+      return error == .noSuchFile
+    }
   }
 
   private func held() throws(Errno) -> FUSEDevice {

@@ -5,6 +5,23 @@ package import Linux
 ///
 /// It ends with the last file that is open in it once this is gone; its ``Session`` ends then.
 package struct HiddenMount: Sendable {
+  /// Its root, which keeps the mount but not the connection: who waits for an answer through it gets
+  /// an error when the session has gone.
+  package struct Root: Sendable {
+    fileprivate let mount: DetachedMount
+
+    /// Gives its files the read-ahead window that other mounts have; waits for the ``Session``.
+    package func raiseReadAhead() {
+      guard let number = try? mount.device() else { return }
+      Mount.raiseReadAhead(ofDevice: number, to: MountOptions().readAheadByteCount)
+    }
+
+    /// Opens the file called `name` in the root; waits for the ``Session``.
+    package func open(_ name: String) throws(SystemError) -> FileDescriptor {
+      try mount.open(name)
+    }
+  }
+
   let mount: DetachedMount
   package let device: FUSEDevice
 
@@ -28,14 +45,5 @@ package struct HiddenMount: Sendable {
     device = FUSEDevice(adopting: descriptor)
   }
 
-  /// Gives its files the read-ahead window that other mounts have; waits for the ``Session``.
-  package func raiseReadAhead() {
-    guard let number = try? mount.device() else { return }
-    Mount.raiseReadAhead(ofDevice: number, to: MountOptions().readAheadByteCount)
-  }
-
-  /// Opens the file called `name` in the root; waits for the ``Session``.
-  package func open(_ name: String) throws(SystemError) -> FileDescriptor {
-    try mount.open(name)
-  }
+  package var root: Root { Root(mount: mount) }
 }

@@ -43,6 +43,16 @@ final class BackedFiles: Sendable {
     var idle: [(nid: UInt64, stamp: Int)] = []
     var idleCount = 0
     var closingCount = 0
+    /// Nodes that files had before: a mapping outlives its file's last descriptor, and may need them.
+    var former: [(node: ContentNode, claim: FileIdentity)] = []
+
+    /// Takes note that nobody has the registered file `nid` open.
+    mutating func becameIdle(_ nid: UInt64) {
+      closingCount += 1
+      entries[nid]?.stamp = closingCount
+      idle.append((nid, closingCount))
+      idleCount += 1
+    }
   }
 
   private enum Turn {
@@ -62,9 +72,8 @@ final class BackedFiles: Sendable {
   }
 
   deinit {
-    for entry in state.withLock({ $0.entries.values }) {
-      if let (node, claim) = entry.place { content.leave(node, image, claim: claim) }
-    }
+    let places = state.withLock { $0.entries.values.compactMap(\.place) + $0.former }
+    for (node, claim) in places { content.leave(node, image, claim: claim) }
   }
 
   /// Hears of the mount's connection.
@@ -100,10 +109,7 @@ final class BackedFiles: Sendable {
       guard let openCount = state.entries[nid]?.openCount, openCount > 0 else { return [] }
       state.entries[nid]?.openCount = openCount - 1
       guard openCount == 1, state.entries[nid]?.backingID != 0 else { return [] }
-      state.closingCount += 1
-      state.entries[nid]?.stamp = state.closingCount
-      state.idle.append((nid, state.closingCount))
-      state.idleCount += 1
+      state.becameIdle(nid)
       return Self.dropIdle(&state)
     }
     for id in dropped { connection.withLock { $0 }?.unregister(id) }
@@ -135,8 +141,8 @@ final class BackedFiles: Sendable {
       var entry = entry
       entry.isOpening = false
       entry.openCount = openCount
-      if openCount == 0, entry.backingID != 0 { state.idleCount += 1 }
       state.entries[nid] = entry
+      if openCount == 0, entry.backingID != 0 { state.becameIdle(nid) }
     }
     state.signalAll()
   }
@@ -146,6 +152,11 @@ final class BackedFiles: Sendable {
     _ inode: Inode, _ claim: FileIdentity, _ entry: inout Entry
   ) throws(ReadError) {
     let connection = connection.withLock { $0 }
+    guard !content.mount.isOver else {
+      if entry.backingID != 0 { connection?.unregister(entry.backingID) }
+      entry.backingID = 0
+      return
+    }
     let file = try image.pages(of: inode)
     if entry.place == nil || file.verifiedIdentity != nil && entry.place?.node.isVerified == false {
       let claimant = ContentNode.Claimant(image: image, nid: inode.nid, file: file)
@@ -153,7 +164,7 @@ final class BackedFiles: Sendable {
       if let (former, claim) = entry.place, former !== node {
         if entry.backingID != 0 { connection?.unregister(entry.backingID) }
         entry.backingID = 0
-        content.leave(former, image, claim: claim)
+        state.withLock { $0.former.append((former, claim)) }
       }
       entry.place = (node, claim)
     }

@@ -34,9 +34,9 @@ final class ContentFilesystem: Filesystem {
     line.withLock { $0.connection }?.forgetEntry(Array(node.name.utf8), in: .root)
   }
 
-  /// Makes the kernel drop what it has of the content of `node`.
-  func forgetContent(of node: ContentNode) {
-    line.withLock { $0.connection }?.forgetContent(of: node.id)
+  /// Makes the kernel drop what it has of the content of `node`; false when it does not.
+  func forgetContent(of node: ContentNode) -> Bool {
+    line.withLock { $0.connection }?.forgetContent(of: node.id) ?? false
   }
 
   func connected(_ connection: Connection) {

@@ -11,17 +11,23 @@ internal import Synchronization
 /// page cache of the file here, and what is not there is asked of this mount's session. That session
 /// never waits for one of an image mount, so the two cannot wait for each other. Thread-safe.
 package final class ContentMount: Sendable {
-  private let mount: Lock<HiddenMount?>
+  /// Nil when the session has ended.
+  private let root: Lock<HiddenMount.Root?>
   private let session: Session
   private let filesystem: ContentFilesystem
   private let thread: Thread
   private let lastNumber = Atomic<UInt64>(1)
 
+  /// All mounts read through its threads, so there may be many that wait for an origin.
+  package static var defaultOptions: ServingOptions {
+    ServingOptions(threadCountMax: 128, backgroundRequestCount: 256)
+  }
+
   /// Mounts and serves it; needs root, and Linux 6.9 to be of use.
   ///
   /// `onError` hears of every read that fails, from the serving threads, and of a session that does.
   package init(
-    options: ServingOptions = ServingOptions(),
+    options: ServingOptions = ContentMount.defaultOptions,
     onError: @escaping @Sendable (String) -> Void
   ) throws(FUSEError) {
     let hidden = try HiddenMount()
@@ -29,7 +35,8 @@ package final class ContentMount: Sendable {
     let session = Session(filesystem: filesystem, device: hidden.device, options: options)
     self.filesystem = filesystem
     self.session = session
-    mount = Lock(hidden)
+    let root = Lock<HiddenMount.Root?>(hidden.root)
+    self.root = root
     do throws(SystemError) {
       thread = try Thread(name: "content") {
         do throws(FUSEError) {
@@ -37,6 +44,7 @@ package final class ContentMount: Sendable {
         } catch {
           onError("\(error)")
         }
+        root.withLock { $0 = nil }
         filesystem.disconnected()
       }
     } catch {
@@ -46,7 +54,7 @@ package final class ContentMount: Sendable {
       close()
       throw FUSEError(.unsupportedKernel)
     }
-    hidden.raiseReadAhead()
+    hidden.root.raiseReadAhead()
   }
 
   /// Ends it; whoever still reads through it gets errors.
@@ -54,9 +62,11 @@ package final class ContentMount: Sendable {
   /// From any thread but its own.
   package func close() {
     session.stop()
-    mount.withLock { $0 = nil }
     thread.join()
   }
+
+  /// Whether the session has ended, so that nothing more is read through the mount.
+  var isOver: Bool { root.withLock { $0 == nil } }
 
   /// A node for the file of `claimant`.
   func makeNode(of claimant: ContentNode.Claimant, isVerified: Bool) -> ContentNode {
@@ -68,14 +78,16 @@ package final class ContentMount: Sendable {
 
   /// Opens `node`, for the kernel to read in place of others.
   func open(_ node: ContentNode) throws(SystemError) -> FileDescriptor {
-    guard let hidden = mount.withLock({ $0 }) else {
+    guard let root = root.withLock({ $0 }) else {
       throw SystemError(call: "openat", errno: .notConnected)
     }
-    return try hidden.open(node.name)
+    return try root.open(node.name)
   }
 
-  /// Makes the kernel drop the pages of `node`; waits for reads of it.
-  func forgetContent(of node: ContentNode) {
+  /// Makes the kernel drop the pages of `node`; false when it does not.
+  ///
+  /// Waits for reads of it.
+  func forgetContent(of node: ContentNode) -> Bool {
     filesystem.forgetContent(of: node)
   }
 

@@ -81,7 +81,27 @@ final class ContentNode: @unchecked Sendable {
   }
 
   /// Fills `target` from `offset` on, all of it within the file.
+  ///
+  /// What is not whole pages comes of direct I/O, and is cut out of them.
   func read(at offset: UInt64, into target: inout MutableRawSpan) throws(ReadError) {
+    let pageByteCount = UInt64(PageTier.pageByteCount)
+    let start = offset / pageByteCount * pageByteCount
+    let end = offset + UInt64(target.byteCount)
+    let wholeEnd = min(byteCount, (end + pageByteCount - 1) / pageByteCount * pageByteCount)
+    guard start != offset || wholeEnd != end else {
+      return try readPages(at: offset, into: &target)
+    }
+    var pages = [UInt8](repeating: 0, count: Int(wholeEnd - start))
+    do {
+      var span = pages.mutableRawSpan
+      try readPages(at: start, into: &span)
+    }
+    target.copy(pages.rawSpan.extracting(Int(offset - start)..<Int(end - start)))
+  }
+
+  private func readPages(
+    at offset: UInt64, into target: inout MutableRawSpan
+  ) throws(ReadError) {
     var failure: ReadError?
     for claimant in withClaimants({ $0 }) {
       do throws(ReadError) {

@@ -64,8 +64,10 @@ package final class PagedImage: Sendable {
   func load(
     _ inode: Inode, at offset: UInt64, into target: inout MutableRawSpan
   ) throws(ReadError) {
-    let count = try image.read(inode, at: offset, into: &target)
-    precondition(count == target.byteCount, "a read within a file came out short")
+    // The inode may have been read anew, from an image that somebody writes to.
+    guard try image.read(inode, at: offset, into: &target) == target.byteCount else {
+      throw .source(SourceError(.stale, "the image changed while it was mounted"))
+    }
   }
 
   /// As above, for the file whose nid is `nid`.

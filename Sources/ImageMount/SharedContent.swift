@@ -33,7 +33,8 @@ package final class SharedContent: Sendable {
     let node = mount.makeNode(of: claimant, isVerified: isVerified)
     table.withLock { table in
       if isVerified {
-        if table.verified[claim] == nil { table.verified[claim] = node }
+        // One that is there has nobody behind it any more.
+        table.verified[claim] = node
       } else {
         table.unverified[claim, default: []].append(node)
       }
@@ -53,7 +54,7 @@ package final class SharedContent: Sendable {
     guard let node else { return nil }
     // In this order: whatever is read from now on is checked, and the rest is dropped.
     node.becomeVerified()
-    mount.forgetContent(of: node)
+    guard mount.forgetContent(of: node) else { return nil }
     return table.withLock { table in
       if let other = table.verified[claim] { return other }
       table.verified[claim] = node

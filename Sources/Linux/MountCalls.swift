@@ -32,6 +32,11 @@ package enum MountCalls {
     }
   }
 
+  /// Whether `path` lies on a FUSE filesystem, which some process serves; false when it cannot be told.
+  package static func isOnFUSE(_ path: String) -> Bool {
+    unsafe cullet_is_on_fuse(path) != 0
+  }
+
   /// Asks the filesystem at `path` for its statistics and drops them: fails when nobody serves it.
   package static func probe(_ path: String) throws(SystemError) {
     var statistics = statvfs()

@@ -2,6 +2,7 @@ internal import EROFS
 internal import EROFSReader
 internal import ImageMount
 internal import Linux
+internal import Origins
 internal import PageTier
 
 /// The file pages that an owner keeps in RAM: one tier for all its mounts, and who may share in it.
@@ -107,6 +108,7 @@ final class PageMemory: Sendable {
       // Without fingerprints there is nothing to tell by what is worth sharing.
       let isShared =
         image.superblock.fingerprintPrefix != nil && request.pageCache != .private
+        && !request.readsFromFUSE
       // With the lock held, so that the domain is not dropped before it has the image.
       return PagedImage(
         image, in: domain.sharing,
@@ -145,6 +147,17 @@ final class PageMemory: Sendable {
       return dropped
     }
     _ = dropped
+  }
+}
+
+extension MountRequest {
+  /// Whether part of the image is a file of a FUSE mount: it could be one of ours, and then the content
+  /// mount's session would wait for itself.
+  fileprivate var readsFromFUSE: Bool {
+    ([source] + devices).contains { source in
+      guard case .file(let path)? = try? SourceReference(checking: source) else { return false }
+      return MountCalls.isOnFUSE(path)
+    }
   }
 }
 

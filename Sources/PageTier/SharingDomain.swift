@@ -183,7 +183,11 @@ package final class SharingDomain: Sendable {
       file.attach(to: shared)
     } else if !others.isEmpty {
       let best = others.first { tier.isComplete($0.own) } ?? others[0]
-      if file.isCachedAbove { verifyNow(best) } else { verify(best) }
+      guard file.isCachedAbove else { return verify(best) }
+      for candidate in [best] + others.filter({ $0 !== best }).prefix(2) + [file] {
+        verifyNow(candidate)
+        if file.verifiedIdentity != nil { return }
+      }
     }
   }
 

@@ -41,7 +41,7 @@ struct MountStress: ParsableCommand {
     for thread in threads { thread.join() }
     let (stepCount, difference) = outcome.withLock { ($0.stepCount, $0.difference) }
     if let difference {
-      print("seed \(seed): \(difference)")
+      print("seed \(seed), step \(stepCount): \(difference)")
       throw ExitCode(1)
     }
     print("\(stepCount) steps of \(readers) readers in \(seconds) s, seed \(seed): no difference")

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Linux
 
 /// A file open for reading; failures read as what no file holds.
 final class OpenFile {
@@ -6,9 +7,11 @@ final class OpenFile {
   private let descriptor: Int32
   let byteCount: Int
 
-  init?(_ path: String) {
+  init(_ path: String) throws(SystemError) {
     descriptor = unsafe cullet_open(path, O_RDONLY | O_CLOEXEC, 0)
-    guard descriptor >= 0 else { return nil }
+    guard descriptor >= 0 else {
+      throw SystemError(call: "open", errno: .current, subject: path)
+    }
     byteCount = Int(lseek(descriptor, 0, SEEK_END))
   }
 

@@ -1,4 +1,4 @@
-internal import CLinux
+internal import Linux
 internal import TestSupport
 
 /// One reader: each step looks at one thing in both trees in one way.
@@ -35,27 +35,34 @@ struct RandomReader {
     return look(tree.ours + path) == look(tree.other + path) ? nil : "\(path): \(what) differs"
   }
 
-  private mutating func open(_ tree: ComparedTree) -> (OpenFile, OpenFile, String)? {
-    guard let path = tree.files.randomElement(using: &generator),
-      let ours = OpenFile(tree.ours + path), let other = OpenFile(tree.other + path)
-    else { return nil }
-    return (ours, other, path)
+  /// A file of both sides, for `body` to compare; what is said of a failure is a difference, too.
+  private mutating func withFile(
+    of tree: ComparedTree, _ body: (inout RandomReader, OpenFile, OpenFile, String) -> String?
+  ) -> String? {
+    guard let path = tree.files.randomElement(using: &generator) else { return nil }
+    do throws(SystemError) {
+      return body(&self, try OpenFile(tree.ours + path), try OpenFile(tree.other + path), path)
+    } catch {
+      return "\(error)"
+    }
   }
 
   private mutating func compareWhole(_ tree: ComparedTree) -> String? {
-    guard let (ours, other, path) = open(tree) else { return "a file cannot be opened" }
-    let length = min(other.byteCount, 4 << 20)
-    return ours.byteCount == other.byteCount
-      && ours.bytes(at: 0, count: length) == other.bytes(at: 0, count: length)
-      ? nil : "\(path): content differs"
+    withFile(of: tree) { (_, ours, other, path) in
+      let length = min(other.byteCount, 4 << 20)
+      return ours.byteCount == other.byteCount
+        && ours.bytes(at: 0, count: length) == other.bytes(at: 0, count: length)
+        ? nil : "\(path): content differs"
+    }
   }
 
   private mutating func compareRanges(_ tree: ComparedTree) -> String? {
-    guard let (ours, other, path) = open(tree) else { return "a file cannot be opened" }
-    for _ in 0..<8 {
-      if let difference = compareRange(ours, other, path) { return difference }
+    withFile(of: tree) { (reader, ours, other, path) in
+      for _ in 0..<8 {
+        if let difference = reader.compareRange(ours, other, path) { return difference }
+      }
+      return nil
     }
-    return nil
   }
 
   private mutating func compareRange(
@@ -68,19 +75,26 @@ struct RandomReader {
   }
 
   private mutating func compareMapped(_ tree: ComparedTree) -> String? {
-    guard let (ours, other, path) = open(tree) else { return "a file cannot be opened" }
-    guard other.byteCount > 0 else { return nil }
-    for _ in 0..<8 {
-      let page = Int.random(in: 0...(other.byteCount - 1) / 4096, using: &generator)
-      if ours.mappedPage(page) != other.bytes(at: page * 4096, count: 4096) {
-        return "\(path): mapped page \(page) differs"
+    withFile(of: tree) { (reader, ours, other, path) in
+      guard other.byteCount > 0 else { return nil }
+      for _ in 0..<8 {
+        let page = Int.random(in: 0...(other.byteCount - 1) / 4096, using: &reader.generator)
+        if ours.mappedPage(page) != other.bytes(at: page * 4096, count: 4096) {
+          return "\(path): mapped page \(page) differs"
+        }
       }
+      return nil
     }
-    return nil
   }
 
   private mutating func compareHeld(_ tree: ComparedTree) -> String? {
-    if held.count < 32, let (ours, other, path) = open(tree) { held.append((ours, other, path)) }
+    if held.count < 32 {
+      let difference = withFile(of: tree) { (reader, ours, other, path) in
+        reader.held.append((ours, other, path))
+        return nil
+      }
+      if let difference { return difference }
+    }
     guard let index = held.indices.randomElement(using: &generator) else { return nil }
     let (ours, other, path) = held[index]
     if Int.random(in: 0..<8, using: &generator) == 0 { held.remove(at: index) }

@@ -44,6 +44,7 @@
 #include <sys/sysinfo.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -115,6 +116,12 @@ static inline int cullet_fuse_open_backing(int device, int file) {
 }
 static inline int cullet_fuse_close_backing(int device, unsigned int id) {
   return ioctl(device, _IOC(_IOC_WRITE, 229, 2, sizeof id), &id);
+}
+
+/* statfs(2) is a structure and a function of one name; this is FUSE_SUPER_MAGIC. */
+static inline int cullet_is_on_fuse(const char *path) {
+  struct statfs status;
+  return statfs(path, &status) == 0 && status.f_type == 0x65735546;
 }
 
 /* Computed macros. */
