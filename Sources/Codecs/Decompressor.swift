@@ -12,34 +12,35 @@ package final class Decompressor {
 
   package init() {}
 
-  /// Decodes the start of the stream `source` until `target` is full.
+  /// Decodes the stream `source`, or its start, until `target` is full.
   ///
-  /// The stream may encode more than `target` holds. Never writes past `target` nor waits for more
+  /// Only when it `goesOn` may the stream encode more than `target` holds. Never writes past `target` nor waits for more
   /// input, whatever `source` holds; after an error the content of `target` is arbitrary.
   package func decode(
-    _ source: RawSpan, by codec: Codec, into target: inout MutableRawSpan
+    _ source: RawSpan, by codec: Codec, into target: inout MutableRawSpan,
+    goesOn: Bool = true
   ) throws(CodecError) {
     if target.isEmpty { return }
     let status: DecodingStatus
     switch codec {
-    case .lz4: return try LZ4.decode(source, into: &target)
+    case .lz4: return try LZ4.decode(source, into: &target, goesOn: goesOn)
     case .microLZMA(let dictionaryByteCount):
       let decoder = lzma ?? LZMADecoder()
       lzma = decoder
       status = decoder.decode(
-        source, dictionaryByteCount: dictionaryByteCount, into: &target)
+        source, dictionaryByteCount: dictionaryByteCount, into: &target, goesOn: goesOn)
     case .deflate:
       guard let decoder = inflater ?? Inflater() else {
         throw CodecError(codec: codec.name, code: .noMemory)
       }
       inflater = decoder
-      status = decoder.decode(source, into: &target)
+      status = decoder.decode(source, into: &target, goesOn: goesOn)
     case .zstd:
       guard let decoder = zstd ?? ZstdDecoder() else {
         throw CodecError(codec: codec.name, code: .noMemory)
       }
       zstd = decoder
-      status = decoder.decode(source, into: &target)
+      status = decoder.decode(source, into: &target, goesOn: goesOn)
     }
     switch status {
     case .decoded(let count) where count == target.byteCount: return

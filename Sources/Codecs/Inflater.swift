@@ -24,8 +24,11 @@ final class Inflater {
     unsafe stream.deallocate()
   }
 
-  /// Decodes the start of `source` until `target` is full; each is shorter than 4 GiB.
-  func decode(_ source: RawSpan, into target: inout MutableRawSpan) -> DecodingStatus {
+  /// Decodes `source` until `target` is full, where it must end unless it `goesOn`; each is shorter
+  /// than 4 GiB.
+  func decode(
+    _ source: RawSpan, into target: inout MutableRawSpan, goesOn: Bool
+  ) -> DecodingStatus {
     let reset = unsafe inflateReset(stream)
     precondition(reset == Z_OK, "zlib's state is damaged")
     return unsafe source.withUnsafeBytes { input in
@@ -44,7 +47,9 @@ final class Inflater {
         let status = unsafe inflate(stream, Z_FINISH)
         let decodedCount = unsafe Int(outputCount - stream.pointee.avail_out)
         switch status {
-        case Z_OK, Z_STREAM_END, Z_BUF_ERROR: return .decoded(decodedCount)
+        case Z_STREAM_END: return .decoded(decodedCount)
+        case Z_OK, Z_BUF_ERROR:
+          return goesOn || decodedCount < output.count ? .decoded(decodedCount) : .malformed
         case Z_MEM_ERROR: return .noMemory
         default: return .malformed
         }

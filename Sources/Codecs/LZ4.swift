@@ -3,13 +3,13 @@ internal import CLZ4
 
 /// LZ4 blocks without a frame, as EROFS stores them.
 package enum LZ4 {
-  /// Decodes the start of the block `source` until `target` is full.
+  /// Decodes the block `source`, or its start, until `target` is full.
   ///
-  /// The block may encode more than `target` holds, and bytes that belong to no sequence may
-  /// follow it as long as `target` is no longer than what the block encodes. Never writes past
-  /// `target`, whatever `source` holds; after an error its content is arbitrary.
+  /// When it `goesOn` the block may encode more than `target` holds, and bytes that belong to no
+  /// sequence may follow it as long as `target` is no longer than what the block encodes. Never
+  /// writes past `target`, whatever `source` holds; after an error its content is arbitrary.
   package static func decode(
-    _ source: RawSpan, into target: inout MutableRawSpan
+    _ source: RawSpan, into target: inout MutableRawSpan, goesOn: Bool = true
   ) throws(CodecError) {
     let wanted = target.byteCount
     guard let inputCount = Int32(exactly: source.byteCount),
@@ -19,9 +19,12 @@ package enum LZ4 {
     let decoded = unsafe source.withUnsafeBytes { input in
       unsafe target.withUnsafeMutableBytes { output -> Int32 in
         guard let from = input.baseAddress, let to = output.baseAddress else { return -1 }
-        return unsafe LZ4_decompress_safe_partial(
-          from.assumingMemoryBound(to: CChar.self), to.assumingMemoryBound(to: CChar.self),
-          inputCount, wantedCount, wantedCount)
+        let (block, room) = unsafe (
+          from.assumingMemoryBound(to: CChar.self), to.assumingMemoryBound(to: CChar.self)
+        )
+        return goesOn
+          ? unsafe LZ4_decompress_safe_partial(block, room, inputCount, wantedCount, wantedCount)
+          : unsafe LZ4_decompress_safe(block, room, inputCount, wantedCount)
       }
     }
     guard decoded >= 0 else { throw CodecError(codec: "LZ4", code: .malformed) }

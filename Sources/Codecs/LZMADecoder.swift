@@ -17,13 +17,14 @@ final class LZMADecoder {
     unsafe stream.deallocate()
   }
 
-  /// Decodes the start of `source` until `target` is full.
+  /// Decodes `source` until `target` is full, where it must end unless it `goesOn`.
   func decode(
-    _ source: RawSpan, dictionaryByteCount: UInt32, into target: inout MutableRawSpan
+    _ source: RawSpan, dictionaryByteCount: UInt32, into target: inout MutableRawSpan, goesOn: Bool
   ) -> DecodingStatus {
-    // The size as a limit: the stream has no end mark, and may encode more than is wanted.
+    // The stream has no end mark: its end is known by its size, or not at all.
     let status = unsafe lzma_microlzma_decoder(
-      stream, UInt64(source.byteCount), UInt64(target.byteCount), 0, dictionaryByteCount)
+      stream, UInt64(source.byteCount), UInt64(target.byteCount), goesOn ? 0 : 1,
+      dictionaryByteCount)
     guard status == LZMA_OK else { return status == LZMA_MEM_ERROR ? .noMemory : .malformed }
     return unsafe source.withUnsafeBytes { input in
       unsafe target.withUnsafeMutableBytes { output in

@@ -22,8 +22,10 @@ final class ZstdDecoder {
     unsafe ZSTD_freeDCtx(context)
   }
 
-  /// Decodes the start of `source` until `target` is full.
-  func decode(_ source: RawSpan, into target: inout MutableRawSpan) -> DecodingStatus {
+  /// Decodes `source` until `target` is full, where its frame must end unless it `goesOn`.
+  func decode(
+    _ source: RawSpan, into target: inout MutableRawSpan, goesOn: Bool
+  ) -> DecodingStatus {
     unsafe source.withUnsafeBytes { input in
       unsafe target.withUnsafeMutableBytes { output in
         // What a frame says of its own size may be a lie, but it only chooses the way.
@@ -32,7 +34,7 @@ final class ZstdDecoder {
             context, output.baseAddress, output.count, input.baseAddress, input.count)
           if ZSTD_isError(count) == 0 { return .decoded(count) }
         }
-        return unsafe decodeInPieces(input, output)
+        return unsafe decodeInPieces(input, output, goesOn: goesOn)
       }
     }
   }
@@ -40,21 +42,23 @@ final class ZstdDecoder {
   /// Decodes until one side is used up: part of a frame, or what something follows.
   @unsafe
   private func decodeInPieces(
-    _ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer
+    _ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer, goesOn: Bool
   ) -> DecodingStatus {
     unsafe ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
     var source = unsafe ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
     var target = unsafe ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
-    while unsafe target.pos < target.size {
+    var isAtEnd = false
+    while !isAtEnd, unsafe target.pos < target.size || !goesOn {
       let before = unsafe source.pos + target.pos
       let status = unsafe ZSTD_decompressStream(context, &target, &source)
       if ZSTD_isError(status) != 0 {
         return ZSTD_getErrorCode(status) == ZSTD_error_memory_allocation ? .noMemory : .malformed
       }
       let after = unsafe source.pos + target.pos
-      // The frame's end, or a decoder that waits for input which will never come.
-      if status == 0 || after == before { break }
+      isAtEnd = status == 0
+      // A decoder that waits for input which will never come, or for room.
+      if after == before { break }
     }
-    return unsafe .decoded(target.pos)
+    return unsafe isAtEnd || goesOn || target.pos < target.size ? .decoded(target.pos) : .malformed
   }
 }

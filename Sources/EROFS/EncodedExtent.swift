@@ -23,6 +23,8 @@ package struct EncodedExtent: Hashable, Sendable {
   package let addressLow: UInt32
   /// The size of the extent's data; 0 for a hole.
   package var byteCount: Int { Int(sizeField & 0x1F_FFFF) }
+  /// Whether the data may decode to more than the extent.
+  package var isPartial: Bool { sizeField & 1 << 27 != 0 }
   /// Where the data is, in bytes; 0 in records of 4 bytes.
   package let address: UInt64
   /// Where in the file the extent starts; 0 in records of up to 8 bytes.

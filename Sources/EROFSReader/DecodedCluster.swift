@@ -110,12 +110,16 @@ extension Image {
     return cluster
   }
 
-  /// Decodes the stored form of `extent` to exactly as many bytes as `target` holds.
+  /// Decodes the start of the stored form of `extent`, or all of it, until `target` is full.
+  ///
+  /// Where all of it is wanted it must end there, as for the kernel, unless the image says that it
+  /// may go on: an extent that is shorter than its data means that others are misplaced too.
   func decode(
     _ stored: RawSpan, _ extent: Extent, of inode: Inode, into target: inout MutableRawSpan
   ) throws(ReadError) {
     let algorithm = key(of: extent).algorithm
     var payload = stored
+    var goesOn = extent.isPrefix || UInt64(target.byteCount) < extent.byteCount
     // Only LZ4 was ever stored without padding in front.
     if algorithm != .lz4 || superblock.incompatibleFeatures.contains(.zeroPadding) {
       let limit = min(stored.byteCount, superblock.blockByteCount)
@@ -125,12 +129,15 @@ extension Image {
         throw .format(EROFSError(.badData("nothing but padding"), at: inode.nid))
       }
       payload = stored.extracting(start..<stored.byteCount)
+    } else {
+      // In that form one that is followed by zeros.
+      goesOn = true
     }
     do {
-      if algorithm == .lz4 { return try LZ4.decode(payload, into: &target) }
+      if algorithm == .lz4 { return try LZ4.decode(payload, into: &target, goesOn: goesOn) }
       let decompressor = decompressors.take()
       defer { decompressors.give(decompressor) }
-      try decompressor.decode(payload, by: codec(of: algorithm), into: &target)
+      try decompressor.decode(payload, by: codec(of: algorithm), into: &target, goesOn: goesOn)
     } catch {
       if error.code == .noMemory { throw .source(SourceError(.ioError, error.description)) }
       throw .format(EROFSError(.badData(error.description), at: inode.nid))

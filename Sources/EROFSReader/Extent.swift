@@ -36,6 +36,8 @@ package struct Extent: Hashable, Sendable {
   package var storedOffset: UInt64
   /// How long the stored form is; 0 for holes.
   package var storedByteCount: UInt64
+  /// Whether the stored form may encode more than the run.
+  package var isPrefix = false
 
   /// One past the run's last byte in the file.
   package var fileEnd: UInt64 { fileOffset + byteCount }

@@ -189,7 +189,7 @@ extension Image {
     let extent = Extent(
       kind: algorithm.map { .compressed($0) } ?? .inline, fileOffset: start,
       byteCount: inode.byteCount - start, place: .metadata(address.space),
-      storedOffset: address.offset, storedByteCount: storedByteCount)
+      storedOffset: address.offset, storedByteCount: storedByteCount, isPrefix: index.isPartial)
     try check(extent, of: inode)
     return extent
   }
@@ -302,7 +302,8 @@ extension Image {
     let extent = Extent(
       kind: algorithm.map { .compressed($0) } ?? plainKind, fileOffset: open.fileOffset,
       byteCount: end - open.fileOffset, place: .device(location.device),
-      storedOffset: location.offset, storedByteCount: storedByteCount)
+      storedOffset: location.offset, storedByteCount: storedByteCount,
+      isPrefix: open.head.isPartial)
     try check(extent, of: inode)
     extents.append(extent)
   }

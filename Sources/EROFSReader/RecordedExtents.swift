@@ -132,7 +132,7 @@ extension Image {
     }
     let extent = Extent(
       kind: kind, fileOffset: start, byteCount: end - start, place: .device(location.device),
-      storedOffset: location.offset, storedByteCount: storedByteCount)
+      storedOffset: location.offset, storedByteCount: storedByteCount, isPrefix: record.isPartial)
     try check(extent, of: map.inode)
     return extent
   }

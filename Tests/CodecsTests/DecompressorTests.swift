@@ -18,7 +18,8 @@ import Testing
   }
 
   private static func decode(
-    _ stream: [UInt8], by codec: Codec, count: Int, with decompressor: Decompressor
+    _ stream: [UInt8], by codec: Codec, count: Int, with decompressor: Decompressor,
+    goesOn: Bool = true
   ) throws -> [UInt8] {
     // Guards on both sides show writes that went too far.
     var decoded = [UInt8](repeating: 0x5A, count: count + 200)
@@ -28,7 +29,7 @@ import Testing
       #expect(decoded.prefix(100).allSatisfy { $0 == 0x5A })
       #expect(decoded.suffix(100).allSatisfy { $0 == 0x5A })
     }
-    try decompressor.decode(stream.rawSpan, by: codec, into: &part)
+    try decompressor.decode(stream.rawSpan, by: codec, into: &part, goesOn: goesOn)
     return Array(decoded[100..<100 + count])
   }
 
@@ -68,6 +69,22 @@ import Testing
   }
 
   @Test(arguments: codecs + [.lz4])
+  func `says so when a stream that should end goes on`(codec: Codec) throws {
+    var generator = SeededGenerator(for: "ends of \(codec)")
+    let plain = Self.text(count: 70_000, &generator)
+    let stream = StreamEncoder.encode(plain, by: codec)
+    let decompressor = Decompressor()
+    for count in [1, 5000, 69_000, 69_999] {
+      #expect(throws: CodecError.self, "\(count) of 70000 bytes") {
+        try Self.decode(stream, by: codec, count: count, with: decompressor, goesOn: false)
+      }
+    }
+    let decoded = try Self.decode(
+      stream, by: codec, count: plain.count, with: decompressor, goesOn: false)
+    #expect(difference(decoded, plain) == nil)
+  }
+
+  @Test(arguments: codecs + [.lz4])
   func `stays within its target whatever the input`(codec: Codec) throws {
     var generator = SeededGenerator(for: "broken \(codec)")
     let plain = Self.text(count: 4000, &generator)
@@ -79,7 +96,8 @@ import Testing
         broken[Int.random(in: 0..<broken.count, using: &generator)] = .random(
           in: 0...255, using: &generator)
       }
-      _ = try? Self.decode(broken, by: codec, count: 4000, with: decompressor)
+      _ = try? Self.decode(
+        broken, by: codec, count: 4000, with: decompressor, goesOn: round % 3 == 0)
     }
   }
 

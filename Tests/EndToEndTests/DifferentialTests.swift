@@ -42,11 +42,18 @@ struct DifferentialTests {
     _ = try RandomTree(at: tree, SeededGenerator(for: "tree for mkfs.erofs \(options)"))
     let build = try Command([builder ?? "", "--quiet"] + options + [image, tree])
     try #require(build.status == 0, "\(build.errors)")
-    let kernel = try stage.kernelSnapshot(of: image)
+    let check = try stage.cullet("check", image)
+    let kernel: TreeSnapshot
+    do {
+      kernel = try stage.kernelSnapshot(of: image)
+    } catch let problem as TreeSnapshot.Problem where problem.number == EUCLEAN {
+      // About one packed tail in twenty of mkfs.erofs 1.5 starts too early.
+      #expect(check.status == 65, "what the kernel finds damaged: \(check.text.prefix(2000))")
+      return
+    }
     #expect(kernel.entries.count > 500)
     let manifest = try stage.succeed("manifest", "--digests", image)
     #expect(try ManifestFile(manifest.text).differences(from: kernel) == [])
-    let check = try stage.cullet("check", image)
     #expect(check.status == 0, "\(check.text.prefix(2000))")
   }
 }

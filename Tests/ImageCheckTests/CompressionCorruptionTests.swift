@@ -86,6 +86,26 @@ struct CompressionCorruptionTests {
     try expect(.data, at: range.lowerBound, in: noise)
   }
 
+  /// Of an extent that ends too early the next starts too early, with bytes of other places.
+  @Test(arguments: ["lz4", "lzma", "deflate"])
+  func `data that goes on where the next extent starts`(name: String) throws {
+    let intact = try Damage(to: name)
+    // The second index of the first pack, a head with room before it.
+    func secondIndex(of file: Inode) throws -> Int { try intact.mapOffset(of: file) + 10 }
+    let file = try intact.first {
+      guard $0.fileType == .regular, $0.dataLayout == .compressedCompact, $0.byteCount > 4096,
+        case .compressed = try intact.image.extents(of: $0)[0].kind
+      else { return false }
+      let index = intact.get(try secondIndex(of: $0), as: UInt16.self)
+      return index >> 12 != 2 && index & 0xFFF >= 16
+    }
+    let extent = try intact.image.extents(of: file)[0]
+    var damage = intact
+    let index = try secondIndex(of: file)
+    damage.set(intact.get(index, as: UInt16.self) - 16, at: index)
+    try expect(.data, at: Int(extent.storedOffset), in: damage)
+  }
+
   @Test func `fragment past the end of the packed inode, and a packed inode that is none`() throws {
     let intact = try Damage(to: "lz4-frag")
     let packed = try #require(intact.image.superblock.packedNID)

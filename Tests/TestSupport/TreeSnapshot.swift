@@ -158,9 +158,10 @@ package struct TreeSnapshot: Sendable {
   /// A system call that failed on a path.
   package struct Problem: Error, CustomStringConvertible {
     package let description: String
+    package let number: Int32
 
     init(_ call: String, _ path: [UInt8]) {
-      let number = cullet_errno()
+      number = cullet_errno()
       description = "\(call) \(FileName(path).text): \(String(cString: strerror(number)))"
     }
   }
