@@ -16,6 +16,11 @@ package struct OpenReply: Equatable, Sendable {
   /// Which registered file the kernel reads in place of asking; zero for none.
   package var backingID: Int32
 
+  /// The kernel asks for pages of the file, and keeps them from one open to the next.
+  package static func cached(handle: UInt64 = 0) -> OpenReply {
+    OpenReply(flags: [.keepCache, .noFlush], handle: handle)
+  }
+
   package init(flags: OpenFlags, handle: UInt64 = 0, backingID: Int32 = 0) {
     self.flags = flags
     self.handle = handle

@@ -65,7 +65,7 @@ extension Filesystem {
 
   /// Every file alike: the page cache is kept, and nothing need be told at the end.
   package func open(_ node: NodeID) throws(Errno) -> OpenReply {
-    OpenReply(flags: [.keepCache, .noFlush])
+    .cached()
   }
 
   package func release(_ node: NodeID, handle: UInt64) {}

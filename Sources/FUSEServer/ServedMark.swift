@@ -32,7 +32,13 @@ package final class ServedMark: Sendable {
   }
 
   /// Takes the note away, when the mount has ended.
+  ///
+  /// Not that of a mount that got the same number since.
   package func remove() {
+    guard let found = try? FileDescriptor(opening: path, .readOnly),
+      let own = try? file.status(), let there = try? found.status(),
+      (own.device, own.inode) == (there.device, there.inode)
+    else { return }
     _ = try? Paths.removeFile(path)
   }
 

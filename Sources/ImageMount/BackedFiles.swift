@@ -31,7 +31,7 @@ final class BackedFiles: Sendable {
 
     var reply: OpenReply {
       backingID == 0
-        ? OpenReply(flags: [.keepCache, .noFlush], handle: BackedFiles.handle)
+        ? .cached(handle: BackedFiles.handle)
         : OpenReply(
           flags: [.passthrough, .noFlush], handle: BackedFiles.handle, backingID: backingID)
     }
@@ -85,15 +85,13 @@ final class BackedFiles: Sendable {
   ///
   /// Waits for the content mount.
   func open(_ inode: Inode) throws(ReadError) -> OpenReply? {
-    guard inode.fileType == .regular, inode.byteCount > 0,
-      let claim = try image.claim(of: inode)
-    else { return nil }
+    guard inode.fileType == .regular, inode.byteCount > 0 else { return nil }
     switch turn(inode.nid) {
     case .refused: return nil
     case .joined(let reply): return reply
     case .mine(var entry):
       do throws(ReadError) {
-        try place(inode, claim, &entry)
+        try place(inode, &entry)
       } catch {
         settle(entry, inode.nid, openCount: 0)
         throw error
@@ -148,9 +146,7 @@ final class BackedFiles: Sendable {
   }
 
   /// Makes `entry` say how `inode` is read from now on.
-  private func place(
-    _ inode: Inode, _ claim: FileIdentity, _ entry: inout Entry
-  ) throws(ReadError) {
+  private func place(_ inode: Inode, _ entry: inout Entry) throws(ReadError) {
     let connection = connection.withLock { $0 }
     guard !content.mount.isOver else {
       if entry.backingID != 0 { connection?.unregister(entry.backingID) }
@@ -158,6 +154,8 @@ final class BackedFiles: Sendable {
       return
     }
     let file = try image.pages(of: inode)
+    // Of what the image says nothing there is nothing to share.
+    guard let claim = file.firstClaim else { return }
     if entry.place == nil || file.verifiedIdentity != nil && entry.place?.node.isVerified == false {
       let claimant = ContentNode.Claimant(image: image, nid: inode.nid, file: file)
       let node = content.node(for: claimant, claim: claim)

@@ -8,7 +8,7 @@ package import Linux
 ///
 /// Each is found by its path and in no listing. Stateless: a node is its place in a table made at
 /// the start. Thread-safe.
-package final class BlobFilesystem: Filesystem {
+package final class BlobFilesystem: HiddenFilesystem {
   /// A file to serve.
   package struct Blob: Sendable {
     /// Components joined by slashes; as for the kernel, empty ones do not count.
@@ -51,7 +51,7 @@ package final class BlobFilesystem: Filesystem {
   }
 
   package func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
-    attributes(try self.node(node), node)
+    attributes(of: node, byteCount: try self.node(node).source?.byteCount)
   }
 
   package func lookUp(_ name: RawSpan, in directory: NodeID) throws(Errno) -> NodeEntry? {
@@ -61,11 +61,8 @@ package final class BlobFilesystem: Filesystem {
     let index = nodes.firstIndex { UInt64($0.parent) == parent && $0.name == name }
     guard let index, index > 0 else { return nil }
     let found = NodeID(rawValue: UInt64(index + 1))
-    return NodeEntry(node: found, attributes: attributes(nodes[index], found))
-  }
-
-  package func readLink(_ node: NodeID) throws(Errno) -> [UInt8] {
-    throw .invalidArgument
+    return NodeEntry(
+      node: found, attributes: attributes(of: found, byteCount: nodes[index].source?.byteCount))
   }
 
   /// Past the page cache: the kernel's EROFS keeps the files' pages, and needs these once.
@@ -96,32 +93,8 @@ package final class BlobFilesystem: Filesystem {
     }
   }
 
-  /// Nothing: nobody can get here to list anything.
-  package func readDirectory(
-    _ node: NodeID, from cookie: UInt64, into listing: inout DirectoryListing
-  ) throws(Errno) {}
-
-  package func extendedAttribute(_ name: RawSpan, of node: NodeID) throws(Errno) -> [UInt8]? {
-    throw .notImplemented
-  }
-
-  package func extendedAttributeNames(of node: NodeID) throws(Errno) -> [[UInt8]] {
-    throw .notImplemented
-  }
-
-  package func statistics() throws(Errno) -> FilesystemStatistics {
-    FilesystemStatistics(blockCount: 0, fileCount: UInt64(nodes.count))
-  }
-
   private func node(_ id: NodeID) throws(Errno) -> Node {
     guard 1...UInt64(nodes.count) ~= id.rawValue else { throw .stale }
     return nodes[Int(id.rawValue) - 1]
-  }
-
-  private func attributes(_ node: Node, _ id: NodeID) -> NodeAttributes {
-    let byteCount = node.source?.byteCount ?? 0
-    return NodeAttributes(
-      inodeNumber: id.rawValue, mode: node.source == nil ? 0o040500 : 0o100400,
-      byteCount: byteCount, blockCount: byteCount.dividedRoundingUp(by: 512))
   }
 }

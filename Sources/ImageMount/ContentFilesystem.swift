@@ -7,13 +7,13 @@ internal import Linux
 /// The content mount's files, each found by its number and in no listing.
 ///
 /// Thread-safe.
-final class ContentFilesystem: Filesystem {
-  private let nodes = Lock<[NodeID: ContentNode]>([:])
+final class ContentFilesystem: HiddenFilesystem {
   private struct Line {
     var connection: Connection?
     var isOver = false
   }
 
+  private let nodes = Lock<[NodeID: ContentNode]>([:])
   private let line = Lock(Line())
   private let onError: @Sendable (ReadError) -> Void
 
@@ -58,8 +58,7 @@ final class ContentFilesystem: Filesystem {
   }
 
   func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
-    guard node != .root else { return NodeAttributes(inodeNumber: 1, mode: 0o040500) }
-    return attributes(of: try found(node))
+    attributes(of: node, byteCount: node == .root ? nil : try found(node).byteCount)
   }
 
   func lookUp(_ name: RawSpan, in directory: NodeID) throws(Errno) -> NodeEntry? {
@@ -70,7 +69,7 @@ final class ContentFilesystem: Filesystem {
       // Not remembered: the next node may have the name.
       throw .noSuchFile
     }
-    return NodeEntry(node: node.id, attributes: attributes(of: node))
+    return NodeEntry(node: node.id, attributes: attributes(of: node.id, byteCount: node.byteCount))
   }
 
   func read(
@@ -89,33 +88,8 @@ final class ContentFilesystem: Filesystem {
     }
   }
 
-  func readLink(_ node: NodeID) throws(Errno) -> [UInt8] { throw .invalidArgument }
-
-  /// Nothing: nobody can get here to list anything.
-  func readDirectory(
-    _ node: NodeID, from cookie: UInt64, into listing: inout DirectoryListing
-  ) throws(Errno) {}
-
-  func extendedAttribute(_ name: RawSpan, of node: NodeID) throws(Errno) -> [UInt8]? {
-    throw .notImplemented
-  }
-
-  func extendedAttributeNames(of node: NodeID) throws(Errno) -> [[UInt8]] {
-    throw .notImplemented
-  }
-
-  func statistics() throws(Errno) -> FilesystemStatistics {
-    FilesystemStatistics(blockCount: 0, fileCount: UInt64(nodes.withLock { $0.count }))
-  }
-
   private func found(_ node: NodeID) throws(Errno) -> ContentNode {
     guard let found = nodes.withLock({ $0[node] }) else { throw .stale }
     return found
-  }
-
-  private func attributes(of node: ContentNode) -> NodeAttributes {
-    NodeAttributes(
-      inodeNumber: node.id.rawValue, mode: 0o100400, byteCount: node.byteCount,
-      blockCount: node.byteCount.dividedRoundingUp(by: 512))
   }
 }

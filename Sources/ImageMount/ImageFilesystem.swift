@@ -58,7 +58,7 @@ package final class ImageFilesystem: Filesystem {
   package func open(_ node: NodeID) throws(Errno) -> OpenReply {
     let inode = try inode(node)
     let reply = try reporting { () throws(ReadError) in try backed?.open(inode) }
-    return reply ?? OpenReply(flags: [.keepCache, .noFlush])
+    return reply ?? .cached()
   }
 
   package func release(_ node: NodeID, handle: UInt64) {

@@ -77,12 +77,6 @@ package final class PagedImage: Sendable {
     try load(try image.inode(nid), at: offset, into: &target)
   }
 
-  /// What the image claims `inode` to be; nil when it says nothing.
-  func claim(of inode: Inode) throws(ReadError) -> FileIdentity? {
-    let fingerprint = try image.fingerprint(of: inode)
-    return fingerprint.map { FileIdentity(fingerprint: $0, byteCount: inode.byteCount) }
-  }
-
   /// The pages of `inode`, a regular file that is not empty.
   func pages(of inode: Inode) throws(ReadError) -> FilePages {
     // The inode may have been read anew since, from an origin that says something else by now.

@@ -20,23 +20,19 @@ final class PageMemory: Sendable {
 
   private struct Domain {
     let sharing: SharingDomain
-    /// Nil where the kernel or the user's rights do not allow it.
-    let content: SharedContent?
+    /// Nil before an image needs it, and where the kernel or the user's rights do not allow it.
+    var content: SharedContent?
     /// When it was first seen without images, in monotonic nanoseconds; nil while it has some.
     var idleSince: UInt64?
-
-    init(_ sharing: SharingDomain, _ content: SharedContent?) {
-      self.sharing = sharing
-      self.content = content
-    }
   }
 
   let tier: PageTier
   private let work: WorkQueue
   private let watcher = Lock<PressureWatcher?>(nil)
   private let domains = Lock<[String: Domain]>([:])
-  /// Nil where the kernel keeps the pages for each mount alone.
-  private let contentMount: ContentMount?
+  /// Nil before an image needs it; holds nil where the kernel keeps the pages for each mount alone.
+  private let contentMount = Lock<ContentMount??>(nil)
+  private let log: @Sendable (String) -> Void
 
   /// The pages of an owner that logs to `log`.
   init(log: @escaping @Sendable (String) -> Void) throws(SystemError) {
@@ -47,13 +43,13 @@ final class PageMemory: Sendable {
     }
     self.tier = tier
     work = try WorkQueue(name: "cullet-indexer")
-    contentMount = CurrentProcess.userID == 0 ? try? ContentMount(onError: log) : nil
+    self.log = log
     try setBudget(nil)
   }
 
   /// Ends the threads that hash and watch.
   func close() {
-    contentMount?.close()
+    contentMount.withLock { $0 }??.close()
     watcher.withLock { $0.take() }?.stop()
     work.stop()
   }
@@ -99,27 +95,40 @@ final class PageMemory: Sendable {
   ) -> PagedImage? {
     dropIdleDomains()
     let name = request.domain ?? ""
+    // Without fingerprints there is nothing to tell by what is worth sharing.
+    let mayShare =
+      image.superblock.fingerprintPrefix != nil && request.pageCache != .private
+      && !request.readsFromFUSE
+    let contentMount = mayShare ? sharedContentMount() : nil
     return domains.withLock { domains -> PagedImage? in
-      guard let domain = domains[name] ?? makeDomain() else { return nil }
+      let known =
+        domains[name]
+        ?? SharingDomain(tier: tier, admission: .whenWanted, work: work).map { Domain(sharing: $0) }
+      guard var domain = known else { return nil }
       if let limit = request.domainMemoryLimitByteCount {
         domain.sharing.setLimit(Int(clamping: limit))
       }
-      domains[name] = Domain(domain.sharing, domain.content)
-      // Without fingerprints there is nothing to tell by what is worth sharing.
-      let isShared =
-        image.superblock.fingerprintPrefix != nil && request.pageCache != .private
-        && !request.readsFromFUSE
+      if let contentMount, domain.content == nil {
+        domain.content = SharedContent(on: contentMount)
+      }
+      domain.idleSince = nil
+      domains[name] = domain
       // With the lock held, so that the domain is not dropped before it has the image.
       return PagedImage(
         image, in: domain.sharing,
         byteCountMax: request.memoryLimitByteCount.map { Int(clamping: $0) }, memory: memory,
-        content: isShared ? domain.content : nil)
+        content: mayShare ? domain.content : nil)
     }
   }
 
-  private func makeDomain() -> Domain? {
-    SharingDomain(tier: tier, admission: .whenWanted, work: work).map { sharing in
-      Domain(sharing, contentMount.map { SharedContent(on: $0) })
+  /// The hidden mount through which files are shared, made when it is first needed.
+  private func sharedContentMount() -> ContentMount? {
+    // With the lock held, so that there is one; only mounts wait for it.
+    contentMount.withLock { known in
+      if let known { return known }
+      let made = CurrentProcess.userID == 0 ? try? ContentMount(onError: log) : nil
+      known = .some(made)
+      return made
     }
   }
 

@@ -40,6 +40,8 @@ package final class FilePages: @unchecked Sendable {
   private let tellingByteCount: Atomic<UInt64>
   /// When the store was last told of a use that was served from here, in monotonic nanoseconds.
   private let lastNote = Atomic<UInt64>(0)
+  /// What the file was taken for when it was made; nil when nobody said anything.
+  package let firstClaim: FileIdentity?
   /// The identity under which the domain knows the file; guarded by the domain's lock.
   nonisolated(unsafe) var claim: FileIdentity?
 
@@ -62,7 +64,8 @@ package final class FilePages: @unchecked Sendable {
     self.volume = volume
     self.domain = domain
     own = domain.tier.makeFile(byteCount: byteCount, volume: volume)
-    unsafe self.claim = known.map { FileIdentity(fingerprint: $0, byteCount: byteCount) }
+    firstClaim = known.map { FileIdentity(fingerprint: $0, byteCount: byteCount) }
+    unsafe self.claim = firstClaim
   }
 
   deinit {
@@ -177,9 +180,7 @@ package final class FilePages: @unchecked Sendable {
       let count = domain.tier.missingByteCount(in: file, from: position, to: end)
       var part = target[bytes: start..<start + count]
       if let shared, supply(&part, at: position, of: shared) {
-        if admits(count) {
-          domain.tier.insert(part.bytes, into: shared.file, at: position, isVerified: true)
-        }
+        keepVerified(part.bytes, at: position, of: shared)
       } else {
         try load(&part, position)
         keep(part.bytes, at: position, of: shared)
@@ -216,9 +217,7 @@ package final class FilePages: @unchecked Sendable {
         return false
       }
     }
-    if admits(rest.byteCount) {
-      domain.tier.insert(rest.bytes, into: shared.file, at: position, isVerified: true)
-    }
+    keepVerified(rest.bytes, at: position, of: shared)
     return true
   }
 
@@ -236,9 +235,7 @@ package final class FilePages: @unchecked Sendable {
     try load(&target, offset)
     guard let shared, standing.load(ordering: .relaxed) == .doubtful else { return }
     guard areGenuine(target.bytes, at: offset, of: shared) else { return refute() }
-    if admits(target.byteCount) {
-      domain.tier.insert(target.bytes, into: shared.file, at: offset, isVerified: true)
-    }
+    keepVerified(target.bytes, at: offset, of: shared)
     // What is less than a page proves nothing.
     let pageByteCount = UInt64(PageTier.pageByteCount)
     let end = offset + UInt64(target.byteCount)
@@ -299,10 +296,7 @@ package final class FilePages: @unchecked Sendable {
         refute()
         return
       }
-      if admits(bytes.byteCount) {
-        domain.tier.insert(bytes, into: shared.file, at: offset, isVerified: true)
-      }
-      return
+      return keepVerified(bytes, at: offset, of: shared)
     }
     if admits(bytes.byteCount) { domain.tier.insert(bytes, into: own, at: offset) }
     let loaded = loadedByteCount.load(ordering: .relaxed)
@@ -314,6 +308,12 @@ package final class FilePages: @unchecked Sendable {
     {
       domain.complete(self)
     }
+  }
+
+  /// Keeps pages that are those of `shared`, at `offset`.
+  private func keepVerified(_ bytes: RawSpan, at offset: UInt64, of shared: SharedFile) {
+    guard admits(bytes.byteCount) else { return }
+    domain.tier.insert(bytes, into: shared.file, at: offset, isVerified: true)
   }
 
   /// Counts `byteCount` bytes as loaded; whether to keep them.

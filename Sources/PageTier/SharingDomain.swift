@@ -52,7 +52,6 @@ package final class SharingDomain: Sendable {
 
     var volumes: [WeakVolume] = []
     var files: [WeakFile] = []
-    var isOver = false
   }
 
   private struct WeakVolume {
@@ -70,6 +69,7 @@ package final class SharingDomain: Sendable {
 
   package let tier: PageTier
   private let admission: Admission
+  /// Whether there is a second image; changed with the lock of ``loneliness`` held.
   private let hasCompany = Atomic(false)
   private let loneliness = Lock(Loneliness())
   private let domain: TierDomain
@@ -98,12 +98,11 @@ package final class SharingDomain: Sendable {
     let (others, files) = loneliness.withLock { state -> ([TierVolume], [WeakFile]) in
       let others = state.volumes.compactMap(\.volume)
       state.volumes = (others + [made]).map { WeakVolume(volume: $0) }
+      hasCompany.store(!others.isEmpty, ordering: .relaxed)
       guard !others.isEmpty else { return (others, []) }
       defer { state.files = [] }
-      state.isOver = true
       return (others, state.files)
     }
-    hasCompany.store(!others.isEmpty, ordering: .relaxed)
     if !others.isEmpty, !files.isEmpty {
       work.add { for file in files.lazy.compactMap(\.file) { self.index(file) } }
     }
@@ -200,7 +199,7 @@ package final class SharingDomain: Sendable {
     }
     if claim == nil {
       let isAlone = loneliness.withLock { state in
-        guard !state.isOver else { return false }
+        guard !hasCompany.load(ordering: .relaxed) else { return false }
         if state.files.count < Loneliness.fileCountMax { state.files.append(WeakFile(file)) }
         return true
       }

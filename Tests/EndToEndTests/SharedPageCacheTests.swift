@@ -51,16 +51,22 @@ struct SharedPageCacheTests {
   @Test func `a file mapped from two mounts is in memory once`() throws {
     let points = [try mount("one", own: 10), try mount("two", own: 20)]
     for point in points { #expect(try pageCache(of: point) == "shared") }
-    // Read by one before the other wants it: verified then, and from then on the same.
+    // Read and mapped by one before the other wants it: verified then, and from then on the same.
     #expect(try Data(contentsOf: URL(filePath: "\(points[0])/common")) == bytes(1))
-    let mapped = try points.map { try MappedFile("\($0)/common") }
+    var mapped: [MappedFile] = []
+    for point in points {
+      mapped.append(try MappedFile("\(point)/common"))
+      #expect(mapped.last?.checksum == bytes(1).reduce(0) { $0 &+ UInt64($1) })
+    }
+    // The first lost its pages when the file came to be shared, and finds the shared ones.
     for file in mapped { #expect(file.checksum == bytes(1).reduce(0) { $0 &+ UInt64($1) }) }
     let smaps = try points.map { try MappedFile.residence(of: "\($0)/common") }
     for (rss, pss) in smaps {
       #expect(rss >= Self.fileByteCount / 1024)
       #expect(pss <= rss / 2 + 8)
     }
-    withExtendedLifetime(mapped) {}
+    // A mapping keeps its mount busy.
+    mapped = []
     for (index, own) in [10, 20].enumerated() {
       let content = try Data(contentsOf: URL(filePath: "\(points[index])/own"))
       #expect(content == bytes(UInt64(own)))
@@ -82,6 +88,24 @@ struct SharedPageCacheTests {
     }
     withExtendedLifetime(mapped) {}
     try unmountAll()
+  }
+
+  @Test func `an overlay fits on top of a mount that shares`() throws {
+    let point = try mount("one", own: 10)
+    let overlay = stage.directory.file("two")
+    let work = stage.directory.file("work")
+    for name in ["upper", "work"] {
+      try FileManager.default.createDirectory(
+        atPath: "\(work)/\(name)", withIntermediateDirectories: true)
+    }
+    let command = try Command([
+      "mount", "-t", "overlay", "overlay", "-o",
+      "lowerdir=\(point),upperdir=\(work)/upper,workdir=\(work)/work", overlay,
+    ])
+    try #require(command.status == 0, "\(command.errors)")
+    #expect(try Data(contentsOf: URL(filePath: "\(overlay)/common")) == bytes(1))
+    #expect(try Command(["umount", overlay]).status == 0)
+    try stage.succeed("unmount", point)
   }
 
   @Test func `a shared file outlives the mount that was read first`() throws {

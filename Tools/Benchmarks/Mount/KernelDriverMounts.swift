@@ -14,29 +14,11 @@ struct KernelDriverMounts {
   func rows(runCount: Int) throws -> [Row] {
     let cache = try FilledCache(Set(MountTask.all.map(\.image)).sorted(), on: stage)
     return try MountTask.all.flatMap { task in
-      note("mount, driver kernel: \(task.name)")
-      var cold = task.series(", driver kernel, cold")
-      var warm = task.series(", driver kernel, warm")
-      for _ in 0..<runCount {
-        try stage.dropCaches()
-        try stage.withMount(
-          of: cache.url(of: task.image), cache: FilledCache.name, driver: "kernel"
-        ) { _ in
-          let figures = try task.measure(at: stage.mountPoint, on: stage)
-          cold.ours.append(figures.cold)
-          warm.ours.append(figures.warm)
-        }
-        try stage.dropCaches()
-        try stage.withKernelMount(of: "\(stage.directory)/\(task.image).erofs") { _ in
-          let figures = try task.measure(at: stage.kernelPoint, on: stage)
-          cold.other.append(figures.cold)
-          warm.other.append(figures.warm)
-        }
-      }
-      return [
-        Row(suite: "mount", cold, goal: Self.coldGoal),
-        Row(suite: "mount", warm, goal: Self.warmGoal),
-      ]
+      try task.rows(
+        runCount: runCount,
+        by: .init(
+          source: cache.url(of: task.image), cache: FilledCache.name, driver: "kernel",
+          coldGoal: Self.coldGoal, warmGoal: Self.warmGoal), on: stage)
     }
   }
 }

@@ -23,34 +23,8 @@ struct MountSuite {
       if part == .kernel { return try KernelDriverMounts(stage: stage).rows(runCount: runCount) }
       if part == .store { return try StoredMounts(stage: stage).rows(runCount: runCount) }
       return try MountTask.all.filter { $0.part == part }.flatMap { task in
-        try rows(of: task, runCount: runCount)
+        try task.rows(runCount: runCount, on: stage)
       }
     }
-  }
-
-  /// One row for the caches empty and one for them full.
-  private func rows(of task: MountTask, runCount: Int) throws -> [Row] {
-    note("mount: \(task.name)")
-    let image = "\(stage.directory)/\(task.image).erofs"
-    var cold = task.series(", cold")
-    var warm = task.series(", warm")
-    for _ in 0..<runCount {
-      try stage.dropCaches()
-      try stage.withMount(of: image, cache: "unused") { _ in
-        let figures = try task.measure(at: stage.mountPoint, on: stage)
-        cold.ours.append(figures.cold)
-        warm.ours.append(figures.warm)
-      }
-      try stage.dropCaches()
-      try stage.withKernelMount(of: image) { _ in
-        let figures = try task.measure(at: stage.kernelPoint, on: stage)
-        cold.other.append(figures.cold)
-        warm.other.append(figures.warm)
-      }
-    }
-    return [
-      Row(suite: "mount", cold, goal: task.coldGoal),
-      Row(suite: "mount", warm, goal: task.warmGoal),
-    ]
   }
 }

@@ -53,6 +53,44 @@ struct MountTask {
     Series(name + condition, unit: unit, otherName: Self.kernelName)
   }
 
+  /// Where ours comes from, when it is not the local file that the kernel reads.
+  struct Way {
+    let source: String
+    let cache: String
+    let driver: String
+    let coldGoal: Double
+    let warmGoal: Double
+  }
+
+  /// One row for the caches empty and one for them full, ours and the kernel's taking turns.
+  func rows(runCount: Int, by way: Way? = nil, on stage: Stage) throws -> [Row] {
+    let label = way.map { ", driver \($0.driver)" } ?? ""
+    note("mount\(label): \(name)")
+    let local = "\(stage.directory)/\(image).erofs"
+    var cold = series("\(label), cold")
+    var warm = series("\(label), warm")
+    for _ in 0..<runCount {
+      try stage.dropCaches()
+      try stage.withMount(
+        of: way?.source ?? local, cache: way?.cache ?? "unused", driver: way?.driver ?? "fuse"
+      ) { _ in
+        let figures = try measure(at: stage.mountPoint, on: stage)
+        cold.ours.append(figures.cold)
+        warm.ours.append(figures.warm)
+      }
+      try stage.dropCaches()
+      try stage.withKernelMount(of: local) { _ in
+        let figures = try measure(at: stage.kernelPoint, on: stage)
+        cold.other.append(figures.cold)
+        warm.other.append(figures.warm)
+      }
+    }
+    return [
+      Row(suite: "mount", cold, goal: way?.coldGoal ?? coldGoal),
+      Row(suite: "mount", warm, goal: way?.warmGoal ?? warmGoal),
+    ]
+  }
+
   /// What is mounted at `point` read for the first time, and once more with everything in memory.
   func measure(at point: String, on stage: Stage) throws -> (cold: Double, warm: Double) {
     let cold = try measureOnce(at: point, isWarm: false, on: stage)
