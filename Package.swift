@@ -144,6 +144,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/MountStress", swiftSettings: house),
     .executableTarget(
+      name: "SessionPeer",
+      dependencies: [
+        "Bytes", "EROFSReader", "FUSEServer", "ImageMount", "Linux",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tools/SessionPeer", swiftSettings: house),
+    .executableTarget(
       name: "MemoryHog",
       dependencies: [
         "CLinux", "Linux", "PageTier",
@@ -181,6 +187,6 @@ let package = Package(
       "ImageMount", "Linux", "PageTier", "TreeSources"),
     tests("ReadPathTests", "BlockStore", "Bytes", "Linux", "ReadPath"),
     tests("NodeTests", "Bytes", "Linux", "Node"),
-    tests("EndToEndTests", "Bytes", "CLinux", "cullet"),
+    tests("EndToEndTests", "Bytes", "CLinux", "Linux", "SessionPeer", "cullet"),
   ]
 )

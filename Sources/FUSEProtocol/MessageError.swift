@@ -9,6 +9,8 @@ package struct MessageError: Error, Hashable, Sendable {
     case lengthMismatch
     /// A name has no terminating NUL, or is empty, or has bytes after it.
     case malformedName
+    /// They are not what a session's settings look like.
+    case malformedSettings
   }
 
   package let code: Code

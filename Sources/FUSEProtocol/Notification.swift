@@ -6,6 +6,16 @@ package enum Notification {
   /// The kernel's `FUSE_NOTIFY_INVAL_INODE` and `FUSE_NOTIFY_INVAL_ENTRY`.
   private static let contentCode: Int32 = 2
   private static let entryCode: Int32 = 3
+  /// `FUSE_NOTIFY_RESEND`, Linux 6.9.
+  private static let resendCode: Int32 = 7
+
+  /// Requests that were taken and not answered are to be sent again.
+  package static func resend() -> [UInt8] {
+    var message = [UInt8](repeating: 0, count: 16)
+    var target = message.mutableRawSpan
+    encodeHeader(resendCode, byteCount: 16, into: &target)
+    return message
+  }
 
   /// Pages of `node` are to be dropped.
   ///

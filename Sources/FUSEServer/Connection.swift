@@ -49,6 +49,11 @@ package final class Connection: Sendable {
     _ = tell(Notification.forgetEntry(name, in: directory))
   }
 
+  /// Makes the kernel ask again what was asked and not answered, if it can.
+  func resend() {
+    _ = tell(Notification.resend())
+  }
+
   /// Whether the kernel did as it was told; ENOENT says that it does not know what is meant.
   private func tell(_ message: [UInt8]) -> Bool {
     do throws(Errno) {

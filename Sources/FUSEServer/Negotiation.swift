@@ -16,12 +16,7 @@ package struct Negotiation: Equatable {
 
   /// What is sent back.
   package let reply: InitReply
-  /// Whether ENOSYS to OPEN and OPENDIR is understood, and wanted.
-  package let handleless: Bool
-  /// As ``handleless``, for directories alone.
-  package let listsHandleless: Bool
-  /// What the kernel offered.
-  package let offered: InitFlags
+  package let settings: SessionSettings
 
   /// Nil when the kernel's protocol is too old.
   package init?(_ request: InitRequest, options: ServingOptions) {
@@ -30,12 +25,13 @@ package struct Negotiation: Equatable {
     }
     var flags = request.flags.intersection(Self.wanted)
     if options.listsAttributesAlways { flags.remove(.readDirectoryPlusAutomatic) }
-    offered = request.flags
     let passesThrough = options.passesThrough && request.flags.contains(.passthrough)
     if passesThrough { flags.insert(.passthrough) }
-    listsHandleless =
+    let listsHandleless =
       options.handleless && flags.isSuperset(of: [.noOpenSupport, .noOpenDirectorySupport])
-    handleless = listsHandleless && !passesThrough
+    settings = SessionSettings(
+      offered: request.flags, handleless: listsHandleless && !passesThrough,
+      listsHandleless: listsHandleless)
     reply = InitReply(
       minor: min(request.minor, InitReply.minor),
       readAheadByteCount: UInt32(clamping: options.readAheadByteCount), flags: flags,

@@ -13,11 +13,33 @@ package final class Session: Sendable {
   private let crew: Crew
   /// Taken by ``run()``.
   private let device: Lock<FUSEDevice?>
+  /// What another process settled in INIT; nil when that is still to be done.
+  private let adopted: SessionSettings?
+  private let settled = Lock<SessionState?>(nil)
 
   /// A session that serves `filesystem` to the mount behind `device`.
-  package init(
+  package convenience init(
     filesystem: any Filesystem, device: FUSEDevice, options: ServingOptions = ServingOptions()
   ) {
+    self.init(filesystem: filesystem, device: device, adopted: nil, options: options)
+  }
+
+  /// A session that goes on with one of another process, which served an equal `filesystem`.
+  ///
+  /// What that process took and did not answer is asked again (Linux 6.9).
+  package convenience init(
+    filesystem: any Filesystem, adopting state: SessionState,
+    options: ServingOptions = ServingOptions()
+  ) {
+    self.init(
+      filesystem: filesystem, device: state.device, adopted: state.settings, options: options)
+  }
+
+  private init(
+    filesystem: any Filesystem, device: FUSEDevice, adopted: SessionSettings?,
+    options: ServingOptions
+  ) {
+    self.adopted = adopted
     self.filesystem = filesystem
     self.options = options
     let threadCountMax = max(1, options.threadCount, options.threadCountMax)
@@ -39,12 +61,19 @@ package final class Session: Sendable {
   /// Lets go of the device in the end; the mount's connection closes with its last holder.
   package func run() throws(FUSEError) {
     guard let device = device.withLock({ $0.take() }) else { return }
-    let settled = Lock<(Dispatcher, Connection)?>(nil)
-    defer { settled.withLock { $0 }?.1.close() }
+    let serving = Lock<(Dispatcher, Connection)?>(nil)
+    defer {
+      settled.withLock { $0 = nil }
+      serving.withLock { $0 }?.1.close()
+    }
     // The first thread settles INIT, lets the others start, then serves like them.
     let hasStarted = crew.start { index throws(FUSEError) in
-      guard let (dispatcher, connection) = try self.negotiate(device) else { return }
-      settled.withLock { $0 = (dispatcher, connection) }
+      guard let settings = try self.settings(of: device) else { return }
+      let dispatcher = self.dispatcher(settings)
+      let connection = Connection(device, offered: settings.offered)
+      serving.withLock { $0 = (dispatcher, connection) }
+      self.settled.withLock { $0 = SessionState(device: device, settings: settings) }
+      if self.adopted != nil { connection.resend() }
       self.filesystem.connected(connection)
       self.crew.becomeReady()
       try self.workers[index].serve(device, dispatcher, self.crew)
@@ -52,7 +81,7 @@ package final class Session: Sendable {
     guard hasStarted else {
       throw FUSEError(.system(.tryAgain), detail: "no thread to serve with")
     }
-    if crew.awaitReadiness(), let dispatcher = settled.withLock({ $0?.0 }) {
+    if crew.awaitReadiness(), let dispatcher = serving.withLock({ $0?.0 }) {
       for _ in 0..<max(0, options.threadCount - 1) { addThread(device, dispatcher) }
       try crew.awaitEnd { addThread(device, dispatcher) }
     } else {
@@ -66,6 +95,13 @@ package final class Session: Sendable {
   package func stop() {
     crew.stop()
   }
+
+  /// What a successor needs to go on with the session; nil before INIT was answered, when the session
+  /// is over, or passes files through.
+  ///
+  /// The mount lives as long as this is held, by whatever process. To hand over take it, then
+  /// ``stop()``: requests that come in between wait for the successor.
+  package var state: SessionState? { options.passesThrough ? nil : settled.withLock { $0 } }
 
   /// What the session has done so far.
   package var counts: SessionCounts {
@@ -83,10 +119,21 @@ package final class Session: Sendable {
     }
   }
 
+  private func dispatcher(_ settings: SessionSettings) -> Dispatcher {
+    var options = options
+    options.handleless = settings.handleless
+    return Dispatcher(
+      filesystem: filesystem, options: options, listsHandleless: settings.listsHandleless,
+      contexts: workers.map(\.context))
+  }
+
+  private func settings(of device: FUSEDevice) throws(FUSEError) -> SessionSettings? {
+    if let adopted { return adopted }
+    return try negotiate(device)
+  }
+
   /// Answers INIT, which the kernel sends first; nil when the mount is gone or the session stops.
-  private func negotiate(
-    _ device: FUSEDevice
-  ) throws(FUSEError) -> (Dispatcher, Connection)? {
+  private func negotiate(_ device: FUSEDevice) throws(FUSEError) -> SessionSettings? {
     var buffer = AlignedBuffer(byteCount: Worker.requestByteCountMax)
     var reply = AlignedBuffer(byteCount: Dispatcher.payloadOffset + InitReply.byteCount)
     var received = 0
@@ -106,11 +153,6 @@ package final class Session: Sendable {
       try? device.descriptor.writeMessage(reply.bytes.extracting(range))
     }
     guard let negotiation else { throw FUSEError(.unsupportedKernel) }
-    var options = options
-    options.handleless = negotiation.handleless
-    let dispatcher = Dispatcher(
-      filesystem: filesystem, options: options, listsHandleless: negotiation.listsHandleless,
-      contexts: workers.map(\.context))
-    return (dispatcher, Connection(device, offered: negotiation.offered))
+    return negotiation.settings
   }
 }

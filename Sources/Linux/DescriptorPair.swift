@@ -39,6 +39,12 @@ package struct DescriptorPair: ~Copyable {
 }
 
 extension FileDescriptor {
+  /// Sends a copy of `descriptor` to the peer of this socket.
+  package func sendDescriptor(_ descriptor: borrowing FileDescriptor) throws(SystemError) {
+    let sent = descriptor.rawValue
+    _ = try retryingInterrupts("sendmsg") { Int(cullet_send_descriptor(rawValue, sent)) }
+  }
+
   /// Receives the descriptor that the peer of this socket sends; ENOMSG when it sends none.
   package func receiveDescriptor() throws(SystemError) -> FileDescriptor {
     let received = try retryingInterrupts("recvmsg") { Int(cullet_receive_descriptor(rawValue)) }

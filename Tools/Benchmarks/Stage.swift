@@ -97,6 +97,11 @@ final class Stage {
     try shell("sync; echo 3 >/proc/sys/vm/drop_caches")
   }
 
+  /// Drops the pages of one file from the kernel's cache.
+  func dropPages(of path: String) throws {
+    try shell(#"exec dd of="$0" oflag=nocache conv=notrunc,fdatasync count=0 status=none"#, path)
+  }
+
   /// Runs `script` in the stage's directory, `first` and `rest` being its arguments from `$0` on.
   func shell(_ script: String, _ first: String = "sh", _ rest: [String] = []) throws {
     let outcome = try ChildProcess(

@@ -143,9 +143,10 @@ static inline int cullet_interrupt(pthread_t thread) { return pthread_kill(threa
 static inline int cullet_exited(int status) { return WIFEXITED(status); }
 static inline int cullet_exit_status(int status) { return WEXITSTATUS(status); }
 
-/* Descriptor passing: the CMSG macros do not import. Returns the descriptor, or -1 with errno;
- * ENOMSG when the message carried none. */
+/* Descriptor passing: the CMSG macros do not import. A byte goes with the descriptor. Receiving
+ * returns it, or -1 with errno; ENOMSG when the message carried none. */
 int cullet_receive_descriptor(int socket);
+int cullet_send_descriptor(int socket, int descriptor);
 
 /* Addresses of Unix sockets: with _GNU_SOURCE their type in bind, connect and accept does not
  * import. Both fail with ENAMETOOLONG when the path does not fit. */

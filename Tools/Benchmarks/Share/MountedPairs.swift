@@ -65,20 +65,12 @@ struct MountedPairs {
     try stage.dropCaches()
     // The programs that read and look are to be in memory before and after.
     _ = try read(stage.kernelPoint, reading)
-    try drop(paths)
+    for path in paths { try stage.dropPages(of: path) }
     _ = try memoryByteCount()
     let before = try memoryByteCount()
     for point in points { fileByteCount += try read(point, reading) }
-    try drop(paths)
+    for path in paths { try stage.dropPages(of: path) }
     return (try memoryByteCount() - before, fileByteCount)
-  }
-
-  /// Drops the images' own pages, which are none of the files' memory; a store would not leave any.
-  private func drop(_ paths: [String]) throws {
-    for path in paths {
-      try stage.shell(
-        #"exec dd of="$0" oflag=nocache conv=notrunc,fdatasync count=0 status=none"#, path)
-    }
   }
 
   /// Reads every file below `point` once; returns what they hold, in whole pages.
@@ -102,17 +94,9 @@ struct MountedPairs {
 
   /// The page cache, which counts shared memory, and the owner's resident set.
   private func memoryByteCount() throws -> Int {
+    try KernelFigures.awaitRest()
     let owner = try stage.status(cache: Self.cache, "owner", "pid")
-    return try kibibytes("Cached:", in: "/proc/meminfo") * 1024
-      + kibibytes("VmRSS:", in: "/proc/\(owner)/status") * 1024
-  }
-
-  private func kibibytes(_ field: String, in path: String) throws -> Int {
-    let text = try String(contentsOfFile: path, encoding: .utf8)
-    for line in text.split(separator: "\n") where line.hasPrefix(field) {
-      let parts = line.split(whereSeparator: \.isWhitespace)
-      if parts.count > 1, let number = Int(parts[1]) { return number }
-    }
-    throw StageError("\(path) has no \(field)")
+    return try KernelFigures(at: "/proc/meminfo").byteCount("Cached")
+      + KernelFigures(at: "/proc/\(owner)/status").byteCount("VmRSS")
   }
 }

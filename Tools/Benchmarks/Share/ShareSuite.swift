@@ -4,7 +4,7 @@ internal import Linux
 struct ShareSuite {
   /// What can be measured by itself.
   enum Part: String, CaseIterable {
-    case pairs, mounts, hits, overhead, chance
+    case pairs, mounts, services, hits, overhead, chance
   }
 
   private let stage: Stage
@@ -29,6 +29,8 @@ struct ShareSuite {
       case .pairs:
         measured += try PairSharing(stage: stage, corpus: corpus, picture: picture).measure()
       case .mounts: measured += try MountedPairs(stage: stage, corpus: corpus).measure()
+      case .services:
+        measured += try ServicePairs(stage: stage, corpus: corpus).measure(runCount: runCount)
       case .hits: measured += try TierHits().measure(runCount: runCount)
       case .overhead:
         measured += try SharingOverhead(stage: stage, corpus: corpus).measure(runCount: runCount)
