@@ -26,6 +26,18 @@ int cullet_receive_descriptor(int socket) {
   return descriptor;
 }
 
+int cullet_cached_page_count(int file, unsigned long long *count) {
+  struct {
+    unsigned long long offset, length;
+  } range = {0, 0};
+  struct {
+    unsigned long long cached, dirty, under_writeback, evicted, recently_evicted;
+  } pages;
+  if (syscall(451, file, &range, &pages, 0) < 0) return -1;
+  *count = pages.cached;
+  return 0;
+}
+
 int cullet_send_descriptor(int socket, int descriptor) {
   char byte = 0;
   struct iovec vector = {.iov_base = &byte, .iov_len = 1};

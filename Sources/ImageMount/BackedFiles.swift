@@ -81,6 +81,22 @@ final class BackedFiles: Sendable {
     self.connection.withLock { $0 = connection }
   }
 
+  /// What the kernel keeps of the files' contents, in bytes, that of several images divided among
+  /// them.
+  ///
+  /// Asks for each file that was opened once.
+  var cachedByteCount: Int {
+    // Equal files of one image have one node.
+    let nodes = state.withLock { state in
+      state.entries.values.reduce(into: [NodeID: ContentNode]()) { nodes, entry in
+        if let node = entry.place?.node { nodes[node.id] = node }
+      }
+    }
+    return nodes.values.reduce(0) { total, node in
+      total + content.mount.cachedByteCount(of: node) / max(1, node.claimantCount)
+    }
+  }
+
   /// How `inode` is to be read; nil when it is as well read through its own mount.
   ///
   /// Waits for the content mount.

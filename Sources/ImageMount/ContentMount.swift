@@ -84,6 +84,12 @@ package final class ContentMount: Sendable {
     return try root.open(node.name)
   }
 
+  /// What the kernel keeps of the pages of `node`, in bytes; 0 when that cannot be told.
+  func cachedByteCount(of node: ContentNode) -> Int {
+    guard let file = try? open(node) else { return 0 }
+    return (try? file.cachedByteCount()) ?? 0
+  }
+
   /// Makes the kernel drop the pages of `node`; false when it does not.
   ///
   /// Waits for reads of it.

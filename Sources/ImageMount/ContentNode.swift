@@ -68,6 +68,9 @@ final class ContentNode: @unchecked Sendable {
     }
   }
 
+  /// How many images are behind the node.
+  var claimantCount: Int { withClaimants { $0.count } }
+
   /// Takes `image` away; whether others are left.
   func remove(_ image: PagedImage) -> Bool {
     // Let go with the lock free: an image that goes with it would want others.

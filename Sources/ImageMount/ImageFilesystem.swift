@@ -34,6 +34,10 @@ package final class ImageFilesystem: Filesystem {
     numbering = NodeNumbering(rootNID: image.superblock.rootNID)
   }
 
+  /// What the kernel keeps of contents that it shares with other mounts, in bytes, and this mount's
+  /// part of it; nil when the mount has a page cache of its own.
+  package var sharedCachedByteCount: Int? { backed?.cachedByteCount }
+
   package func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
     attributes(of: try inode(node))
   }

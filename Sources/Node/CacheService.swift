@@ -34,7 +34,7 @@ package protocol CacheService: Sendable {
   func mount(_ request: MountRequest) throws(Failure)
   /// Unmounts what this cache's owner serves at `directory`; false when it serves nothing there.
   func unmount(_ directory: String, lazily: Bool) throws(Failure) -> Bool
-  func mounts() throws(Failure) -> [MountReport]
+  func mounts(countsPages: Bool) throws(Failure) -> [MountReport]
   /// Returns when nothing is served at `directory` any more.
   func waitForUnmount(of directory: String) throws(Failure)
 }

@@ -105,8 +105,10 @@ package final class ControlClient: CacheService {
     return found
   }
 
-  package func mounts() throws(Failure) -> [MountReport] {
-    guard case .mounts(let reports) = try ask(.mounts) else { throw Self.confused }
+  package func mounts(countsPages: Bool = false) throws(Failure) -> [MountReport] {
+    guard case .mounts(let reports) = try ask(.mounts(countsPages: countsPages)) else {
+      throw Self.confused
+    }
     return reports
   }
 

@@ -18,7 +18,7 @@ enum ControlRequest: Codable, Sendable {
   case read(handle: Int, offset: UInt64, byteCount: Int)
   case mount(MountRequest)
   case unmount(directory: String, lazily: Bool)
-  case mounts
+  case mounts(countsPages: Bool)
   case waitForUnmount(directory: String)
 }
 

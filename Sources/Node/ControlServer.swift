@@ -155,7 +155,8 @@ final class ControlServer: Sendable {
       case .mount(let mount): try service.mount(mount)
       case .unmount(let directory, let lazily):
         return .truth(try service.unmount(directory, lazily: lazily))
-      case .mounts: return .mounts(try service.mounts())
+      case .mounts(let countsPages):
+        return .mounts(try service.mounts(countsPages: countsPages))
       case .waitForUnmount(let directory): try service.waitForUnmount(of: directory)
       case .read: preconditionFailure("reads are answered with bytes, not with a reply alone")
       }

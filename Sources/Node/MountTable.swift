@@ -19,6 +19,7 @@ final class MountTable: Sendable {
     let session: Session?
     /// Nil with the kernel's driver, and when the page tier had no room for another image.
     let paged: PagedImage?
+    let filesystem: ImageFilesystem?
     /// Nil with the kernel's driver.
     let domain: String?
     /// The note that the kernel's driver leaves.
@@ -101,7 +102,7 @@ final class MountTable: Sendable {
     } catch {
       throw Failure(error)
     }
-    let number = register(request, session, paged)
+    let number = register(request, session, paged, filesystem)
     do throws(FUSEError) {
       try start(number, at: directory) { () throws(FUSEError) in try session.run() }
     } catch {
@@ -160,13 +161,14 @@ final class MountTable: Sendable {
 
   /// Takes note of a mount on its way; returns its number.
   private func register(
-    _ request: MountRequest, _ session: Session?, _ paged: PagedImage? = nil
+    _ request: MountRequest, _ session: Session?, _ paged: PagedImage? = nil,
+    _ filesystem: ImageFilesystem? = nil
   ) -> Int {
     state.withLock { state in
       state.lastNumber += 1
       state.entries[state.lastNumber] = Entry(
         source: request.sourceName, directory: request.directory, since: WallClock.now,
-        driver: request.driver, session: session, paged: paged,
+        driver: request.driver, session: session, paged: paged, filesystem: filesystem,
         domain: request.driver == .fuse ? request.domain ?? "" : nil)
       return state.lastNumber
     }
@@ -245,7 +247,10 @@ final class MountTable: Sendable {
   }
 
   /// What is served, by directory.
-  var reports: [MountReport] {
+  ///
+  /// When `countsPages`, also what the kernel keeps of contents that mounts share, for which each file
+  /// that was opened is looked at.
+  func reports(countsPages: Bool) -> [MountReport] {
     let entries = state.withLock { $0.entries.values }
     return entries.sorted { ($0.directory, $0.since) < ($1.directory, $1.since) }.map { entry in
       MountReport(
@@ -255,7 +260,8 @@ final class MountTable: Sendable {
         memoryBytes: entry.paged?.chargedByteCount, memoryLimitBytes: entry.paged?.byteCountMax,
         domain: entry.domain, domainMemoryBytes: entry.paged?.domain.chargedByteCount,
         domainMemoryLimitBytes: entry.paged?.domain.byteCountMax,
-        pageCache: entry.paged.map { $0.content == nil ? .private : .shared })
+        pageCache: entry.paged.map { $0.content == nil ? .private : .shared },
+        pageCacheBytes: countsPages ? entry.filesystem?.sharedCachedByteCount : nil)
     }
   }
 }

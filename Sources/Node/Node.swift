@@ -189,8 +189,8 @@ extension Node: CacheService {
     try mountTable.unmount(directory, lazily: lazily)
   }
 
-  package func mounts() throws(Failure) -> [MountReport] {
-    mountTable.reports
+  package func mounts(countsPages: Bool) throws(Failure) -> [MountReport] {
+    mountTable.reports(countsPages: countsPages)
   }
 
   package func waitForUnmount(of directory: String) throws(Failure) {

@@ -296,4 +296,7 @@ package struct MountReport: Codable, Equatable, Sendable {
   @NullWhenAbsent package var domainMemoryLimitBytes: Int?
   /// Null as `memoryBytes` is.
   @NullWhenAbsent package var pageCache: PageCacheUse?
+  /// What the kernel keeps of the files' contents, that of several mounts divided among them; null
+  /// unless it was counted.
+  @NullWhenAbsent package var pageCacheBytes: Int?
 }

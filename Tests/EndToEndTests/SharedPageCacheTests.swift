@@ -36,12 +36,23 @@ struct SharedPageCacheTests {
     return point
   }
 
-  private func pageCache(of point: String) throws -> String? {
-    let text = try stage.succeed("mounts", "--json").text
+  private func report(of point: String) throws -> [String: Any]? {
+    let text = try stage.succeed("mounts", "--json", "--pages").text
     let reports = try text.split(separator: "\n").compactMap { line in
       try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
     }
-    return reports.first { $0["directory"] as? String == point }?["pageCache"] as? String
+    return reports.first { $0["directory"] as? String == point }
+  }
+
+  private func pageCache(of point: String) throws -> String? {
+    try report(of: point)?["pageCache"] as? String
+  }
+
+  /// What the kernel keeps for the mount on `point`, in files of the size that all have here.
+  private func cachedFileCount(of point: String) throws -> Double {
+    let byteCount = try #require(try report(of: point)?["pageCacheBytes"] as? Int)
+    let roundedByteCount = (Self.fileByteCount + 4095) / 4096 * 4096
+    return Double(byteCount) / Double(roundedByteCount)
   }
 
   private func unmountAll() throws {
@@ -65,6 +76,8 @@ struct SharedPageCacheTests {
       #expect(rss >= Self.fileByteCount / 1024)
       #expect(pss <= rss / 2 + 8)
     }
+    // Half of what both have.
+    for point in points { #expect(try cachedFileCount(of: point) == 0.5) }
     // A mapping keeps its mount busy.
     mapped = []
     for (index, own) in [10, 20].enumerated() {
@@ -85,6 +98,7 @@ struct SharedPageCacheTests {
     for point in points {
       let (rss, pss) = try MappedFile.residence(of: "\(point)/common")
       #expect(rss >= Self.fileByteCount / 1024 && pss == rss)
+      #expect(try cachedFileCount(of: point) == 1)
     }
     withExtendedLifetime(mapped) {}
     try unmountAll()

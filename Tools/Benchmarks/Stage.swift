@@ -58,6 +58,16 @@ final class Stage {
     return number
   }
 
+  /// What the kernel keeps of the files of all mounts through the cache named `cache`, in bytes.
+  func pageCacheByteCount(cache: String) throws -> Int {
+    try cullet(cache: cache, "mounts", "--pages", "--json")
+    let text = try String(contentsOfFile: "\(directory)/output", encoding: .utf8)
+    return try text.split(separator: "\n").reduce(0) { total, line in
+      let report = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      return total + (report?["pageCacheBytes"] as? Int ?? 0)
+    }
+  }
+
   /// Runs `body` while `source` is mounted through the cache named `cache`, by a process of its own
   /// and with `driver`.
   ///

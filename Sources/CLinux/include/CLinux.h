@@ -16,6 +16,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <linux/fuse.h>
 #include <linux/openat2.h>
 #include <malloc.h>
@@ -142,6 +143,9 @@ static inline int cullet_interrupt(pthread_t thread) { return pthread_kill(threa
 /* wait(2) status macros. */
 static inline int cullet_exited(int status) { return WIFEXITED(status); }
 static inline int cullet_exit_status(int status) { return WEXITSTATUS(status); }
+
+/* cachestat(2), which libc does not have: pages of a file in the page cache. */
+int cullet_cached_page_count(int file, unsigned long long *count);
 
 /* Descriptor passing: the CMSG macros do not import. A byte goes with the descriptor. Receiving
  * returns it, or -1 with errno; ENOMSG when the message carried none. */

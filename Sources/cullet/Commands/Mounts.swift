@@ -8,13 +8,21 @@ struct Mounts: ParsableCommand {
     discussion: """
       EXAMPLE
         cullet mounts
+        cullet mounts --pages
       """)
 
   @OptionGroup var cache: CacheOptions
   @Flag(help: "Print one JSON document a mount.") var json = false
 
+  @Flag(
+    help: """
+      Count what the kernel keeps of the files in memory; opens every file of mounts that do not \
+      share a page cache.
+      """)
+  var pages = false
+
   func run() throws {
-    for report in try MountListing.all(cache: cache.directory) {
+    for report in try MountListing.all(cache: cache.directory, countsPages: pages) {
       if json {
         try Terminal.printJSON(report)
       } else {
@@ -23,9 +31,15 @@ struct Mounts: ParsableCommand {
           ?? (report.state == "dead" ? "nobody" : "not of this cache")
         Terminal.print(
           "\(report.source) on \(report.directory) (\(report.driver), \(report.state), \(owner)"
-            + "\(memoryText(report))\(report.pageCache.map { ", \($0) page cache" } ?? ""))")
+            + "\(memoryText(report))\(pageCacheText(report)))")
       }
     }
+  }
+
+  private func pageCacheText(_ report: MountReport) -> String {
+    let use = report.pageCache.map { ", \($0) page cache" } ?? ""
+    guard let byteCount = report.pageCacheBytes else { return use }
+    return "\(use.isEmpty ? ", page cache" : use) of \(sizeText(UInt64(clamping: byteCount)))"
   }
 
   private func memoryText(_ report: MountReport) -> String {

@@ -70,7 +70,10 @@ struct MountedPairs {
     let before = try memoryByteCount()
     for point in points { fileByteCount += try read(point, reading) }
     for path in paths { try stage.dropPages(of: path) }
-    return (try memoryByteCount() - before, fileByteCount)
+    let growth = try memoryByteCount() - before
+    let counted = try stage.pageCacheByteCount(cache: Self.cache)
+    note("  \(growth >> 20) MiB more, \(counted >> 20) of them pages of \(pageCache) files")
+    return (growth, fileByteCount)
   }
 
   /// Reads every file below `point` once; returns what they hold, in whole pages.

@@ -17,9 +17,13 @@ enum Service: String, CaseIterable {
     }
   }
 
-  /// Makes room at `$0` for what the service writes, and shows it the devices.
+  /// Makes room at `$0` for what the service writes, and devices.
+  ///
+  /// Devices of its own: those of the machine must not lie where somebody clears up.
   static let prepare = """
-    mount -t tmpfs -o mode=1777 tmpfs "$0/tmp" && mount --bind /dev "$0/dev"
+    mount -t tmpfs -o mode=1777 tmpfs "$0/tmp" && mount -t tmpfs -o mode=755 tmpfs "$0/dev" &&
+      mknod -m 666 "$0/dev/null" c 1 3 && mknod -m 666 "$0/dev/zero" c 1 5 &&
+      mknod -m 666 "$0/dev/urandom" c 1 9 && mkdir -m 1777 "$0/dev/shm"
     """
 
   /// Starts it in the mount `$0` on port `$1`, with its process id in the file `$2`; returns when it

@@ -4,7 +4,8 @@ internal import Linux
 /// Services out of two versions of an image at work at the same time: what that takes of the
 /// machine's memory when their mounts share the kernel's page cache, and when they do not.
 ///
-/// What they keep in tmpfs and in memory that they share is theirs, and counts in neither figure.
+/// What they keep in tmpfs and in memory that they share is theirs, and counts in neither figure. The
+/// page cache is what `cullet mounts --pages` counts of the images' files, not the machine's.
 struct ServicePairs {
   private static let cache = "service-pairs"
 
@@ -24,9 +25,8 @@ struct ServicePairs {
     }
   }
 
-  /// Memory as the kernel counts it, in bytes.
+  /// Processes' memory as the kernel counts it, in bytes.
   private struct Usage {
-    var pageCache: Int
     var anonymous: Int
     var ownerResident: Int
   }
@@ -91,22 +91,17 @@ struct ServicePairs {
     for (point, rest) in zip(points, arguments) {
       try stage.shell("{ \(service.drive); } >>services.log 2>&1", point, rest)
     }
-    // The images' own pages are none of the files'; a store would not leave any.
-    for path in paths { try stage.dropPages(of: path) }
     let after = try usage()
     return Growth(
-      pageCache: after.pageCache - before.pageCache,
+      pageCache: try stage.pageCacheByteCount(cache: Self.cache),
       owner: after.ownerResident - before.ownerResident,
       anonymous: after.anonymous - before.anonymous)
   }
 
   private func usage() throws -> Usage {
-    try KernelFigures.awaitRest()
-    let memory = try KernelFigures(at: "/proc/meminfo")
     let owner = try stage.status(cache: Self.cache, "owner", "pid")
     return Usage(
-      pageCache: try memory.byteCount("Cached") - memory.byteCount("Shmem"),
-      anonymous: try memory.byteCount("AnonPages"),
+      anonymous: try KernelFigures(at: "/proc/meminfo").byteCount("AnonPages"),
       ownerResident: try KernelFigures(at: "/proc/\(owner)/status").byteCount("VmRSS"))
   }
 }
