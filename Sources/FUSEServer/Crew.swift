@@ -10,8 +10,11 @@ final class Crew: Sendable {
   /// attempts to wake threads that missed the last one on their way into read(2).
   private static let patience: UInt64 = 2_000_000
 
+  /// How long a thread keeps the memory of large replies when there are no more of them.
+  private static let restInterval: UInt64 = 1_000_000_000
+
   private struct State {
-    var threads: [Thread] = []
+    var threads: [(index: Int, thread: Thread)] = []
     var liveCount = 0
     var startedCount = 0
     var isReady = false
@@ -25,6 +28,8 @@ final class Crew: Sendable {
   private let idleCount = Atomic(0)
   /// Set by the last thread to become busy, cleared once that has been looked into.
   private let isExhausted = Atomic(false)
+  /// Whether some thread has memory to give back.
+  private let isSwollen = Atomic(false)
 
   /// No threads yet, and at most `countMax` in the end.
   init(countMax: Int) {
@@ -61,7 +66,7 @@ final class Crew: Sendable {
         self.state.withLock { $0.liveCount -= 1 }
         self.state.signalAll()
       }
-      state.withLock { $0.threads.append(thread) }
+      state.withLock { $0.threads.append((index, thread)) }
       return true
     } catch {
       state.withLock { $0.liveCount -= 1 }
@@ -88,19 +93,24 @@ final class Crew: Sendable {
     wait {
       $0.isReady || $0.liveCount == 0
     } onExhaustion: {
+    } onRest: {
+      false
     }
     return state.withLock { $0.isReady }
   }
 
   /// Waits for all threads, calling `onExhaustion` when they have all been busy for a while; throws
   /// the first failure of one.
-  func awaitEnd(onExhaustion: () -> Void) throws(FUSEError) {
-    wait({ $0.liveCount == 0 }, onExhaustion: onExhaustion)
+  ///
+  /// While threads have memory to give back `onRest` is called every second or so, until it returns
+  /// false.
+  func awaitEnd(onExhaustion: () -> Void, onRest: () -> Bool) throws(FUSEError) {
+    wait({ $0.liveCount == 0 }, onExhaustion: onExhaustion, onRest: onRest)
     let (threads, failure) = state.withLock { state in
       defer { state.threads = [] }
       return (state.threads, state.failure)
     }
-    for thread in threads { thread.join() }
+    for (_, thread) in threads { thread.join() }
     if let failure { throw failure }
   }
 
@@ -118,25 +128,50 @@ final class Crew: Sendable {
     state.signalAll()
   }
 
-  private func wait(_ condition: (State) -> Bool, onExhaustion: () -> Void) {
+  /// Notes that a thread has memory to give back later.
+  func noteSwelling() {
+    guard !isSwollen.exchange(true, ordering: .sequentiallyConsistent) else { return }
+    state.withLock { _ in }
+    state.signalAll()
+  }
+
+  /// Interrupts thread `index` in its wait for a request.
+  func interrupt(_ index: Int) {
+    state.withLock { $0.threads.first { $0.index == index }?.thread }?.interrupt()
+  }
+
+  private func wait(
+    _ condition: (State) -> Bool, onExhaustion: () -> Void, onRest: () -> Bool
+  ) {
+    // When threads are looked at next.
+    var rest: UInt64?
     while true {
       let isStopping = self.isStopping
       let wasExhausted = isExhausted.load(ordering: .sequentiallyConsistent)
-      let deadline = isStopping || wasExhausted ? MonotonicClock.now + Self.patience : nil
+      let wasSwollen = isSwollen.load(ordering: .sequentiallyConsistent)
+      if wasSwollen, rest == nil { rest = MonotonicClock.now + Self.restInterval }
+      let deadline = isStopping || wasExhausted ? MonotonicClock.now + Self.patience : rest
       let isDone = state.wait(until: deadline) { state -> Bool? in
         if condition(state) { return true }
         let isNews =
           isStopping != self.isStopping
           || !wasExhausted && isExhausted.load(ordering: .sequentiallyConsistent)
+          || !wasSwollen && isSwollen.load(ordering: .sequentiallyConsistent)
         return isNews ? false : nil
       }
       if isDone == true { return }
       if isStopping {
-        for thread in state.withLock({ $0.threads }) { thread.interrupt() }
+        for (_, thread) in state.withLock({ $0.threads }) { thread.interrupt() }
       } else if wasExhausted, isDone == nil {
         // First cleared, then looked: whoever becomes busy in between says so again.
         isExhausted.store(false, ordering: .sequentiallyConsistent)
         if idleCount.load(ordering: .sequentiallyConsistent) == 0 { onExhaustion() }
+      }
+      if !isStopping, let due = rest, due <= MonotonicClock.now {
+        rest = nil
+        // First cleared, then looked, as above.
+        isSwollen.store(false, ordering: .sequentiallyConsistent)
+        if onRest() { isSwollen.store(true, ordering: .sequentiallyConsistent) }
       }
     }
   }

@@ -83,9 +83,16 @@ package final class Session: Sendable {
     }
     if crew.awaitReadiness(), let dispatcher = serving.withLock({ $0?.0 }) {
       for _ in 0..<max(0, options.threadCount - 1) { addThread(device, dispatcher) }
-      try crew.awaitEnd { addThread(device, dispatcher) }
+      try crew.awaitEnd {
+        addThread(device, dispatcher)
+      } onRest: {
+        shrinkWorkers()
+      }
     } else {
-      try crew.awaitEnd {}
+      try crew.awaitEnd {
+      } onRest: {
+        false
+      }
     }
   }
 
@@ -109,7 +116,18 @@ package final class Session: Sendable {
       counts.requestCount += worker.requestCount.load(ordering: .relaxed)
       counts.failureCount += worker.failureCount.load(ordering: .relaxed)
       counts.lostReplyCount += worker.lostReplyCount.load(ordering: .relaxed)
+      if worker.isSwollen { counts.swollenThreadCount += 1 }
     }
+  }
+
+  /// Has threads at rest give back the memory of large replies; whether some still have it.
+  private func shrinkWorkers() -> Bool {
+    var isSwollen = false
+    for (index, worker) in workers.enumerated() where worker.isSwollen {
+      isSwollen = true
+      if worker.isAtRest() { crew.interrupt(index) }
+    }
+    return isSwollen
   }
 
   /// Adds a thread to serve with, if there may be more; without it the others are enough.

@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// One thread's part of a session: read a request, answer it, repeat.
 ///
-/// Its two buffers are all the memory that it needs, whatever is asked.
+/// Its two buffers are all the memory that it needs, whatever is asked. What a large reply took of it
+/// goes back when the thread has had none for a while.
 final class Worker: Sendable {
   /// At least the kernel's minimum of 8 KiB; more only makes FORGET batches larger.
   static let requestByteCountMax = 32 << 10
@@ -20,7 +21,14 @@ final class Worker: Sendable {
     case failure(Errno)
   }
 
+  /// Replies above it leave memory behind that is worth giving back.
+  private static let smallReplyByteCountMax = 64 << 10
+
   let context = RequestContext()
+  private let swollen = Atomic(false)
+  /// Whether there was a large reply since ``isAtRest()`` was asked last.
+  private let isInUse = Atomic(false)
+  private let shrinks = Atomic(false)
   let requestCount = Atomic<UInt64>(0)
   let failureCount = Atomic<UInt64>(0)
   let lostReplyCount = Atomic<UInt64>(0)
@@ -46,13 +54,36 @@ final class Worker: Sendable {
             request.bytes.extracting(first: byteCount), in: &target, context: context)
           requestCount.add(1, ordering: .relaxed)
           if answer.errorNumber != 0 { failureCount.add(1, ordering: .relaxed) }
-          if let range = answer.reply { send(reply.bytes.extracting(range), to: device) }
-        case .nothing: continue
+          if let range = answer.reply {
+            send(reply.bytes.extracting(range), to: device)
+            if range.count > Self.smallReplyByteCountMax { swell(crew) }
+          }
+        case .nothing:
+          if shrinks.exchange(false, ordering: .relaxed) {
+            reply.discard()
+            swollen.store(false, ordering: .relaxed)
+          }
         case .end: return
         case .failure(let errno): throw FUSEError(.system(errno), detail: "reading /dev/fuse")
         }
       }
     }
+  }
+
+  private func swell(_ crew: Crew) {
+    isInUse.store(true, ordering: .relaxed)
+    if !swollen.exchange(true, ordering: .relaxed) { crew.noteSwelling() }
+  }
+
+  /// Whether a large reply has left memory behind.
+  var isSwollen: Bool { swollen.load(ordering: .relaxed) }
+
+  /// Whether there was no large reply since this was asked last; the thread gives its memory back then,
+  /// as soon as its wait for a request is interrupted.
+  func isAtRest() -> Bool {
+    guard !isInUse.exchange(false, ordering: .relaxed) else { return false }
+    shrinks.store(true, ordering: .relaxed)
+    return true
   }
 
   /// Waits for a request and puts it into `buffer`.

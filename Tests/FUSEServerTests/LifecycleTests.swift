@@ -63,6 +63,26 @@ struct LifecycleTests {
     #expect(try !Mount.list().contains { $0.directory == directory.path })
   }
 
+  @Test func `idle threads give back the memory of large replies`() throws {
+    let directory = try TemporaryDirectory()
+    let session = Session(
+      filesystem: Self.oneFile(), device: try Mount.attach(source: "a", on: directory.path))
+    let thread = try start(session)
+    let file = URL(filePath: directory.file("file"))
+    #expect(try Data(contentsOf: file).count == 100_000)
+    #expect(session.counts.swollenThreadCount > 0)
+    for _ in 0..<1000 where session.counts.swollenThreadCount > 0 {
+      Thread.sleep(milliseconds: 10)
+    }
+    #expect(session.counts.swollenThreadCount == 0)
+    let opened = try FileHandle(forReadingFrom: file)
+    #expect(posix_fadvise(opened.fileDescriptor, 0, 0, POSIX_FADV_DONTNEED) == 0)
+    try opened.close()
+    #expect(try Data(contentsOf: file) == Data(repeating: 7, count: 100_000))
+    try Mount.unmount(directory.path)
+    thread.join()
+  }
+
   @Test func `stopping an idle session leaves a dead mount, which can be unmounted`() throws {
     let directory = try TemporaryDirectory()
     var session: Session? = Session(
