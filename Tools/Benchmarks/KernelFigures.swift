@@ -1,5 +1,4 @@
 internal import Foundation
-internal import Linux
 
 /// A file of /proc with a figure a line, in kB: `Cached:   1234 kB`.
 struct KernelFigures {
@@ -9,17 +8,6 @@ struct KernelFigures {
   init(at path: String) throws {
     self.path = path
     text = try String(contentsOfFile: path, encoding: .utf8)
-  }
-
-  /// Waits until the page cache neither grows nor shrinks: what was dropped goes some seconds later.
-  static func awaitRest() throws {
-    var last = try KernelFigures(at: "/proc/meminfo").byteCount("Cached")
-    for _ in 0..<20 {
-      Thread.sleep(milliseconds: 1000)
-      let now = try KernelFigures(at: "/proc/meminfo").byteCount("Cached")
-      if abs(now - last) < 128 << 10 { return }
-      last = now
-    }
   }
 
   func byteCount(_ field: String) throws -> Int {

@@ -35,12 +35,17 @@ struct MountedPairs {
           "\(name), \(reading): \(shared.byteCount >> 20) MiB shared, "
             + "\(apart.byteCount >> 20) MiB apart, \(alone.byteCount >> 20) MiB for the first alone; "
             + "files of \(apart.fileByteCount >> 20) MiB")
-        var series = Series("\(name), \(reading)", unit: .saving, otherName: "ideal, analyze.py")
-        series.ours = [
-          Double(apart.byteCount - shared.byteCount) / Double(apart.fileByteCount)
+        let savings = [
+          ("", apart.byteCount - shared.byteCount),
+          (", counted by file", apart.countedByteCount - shared.countedByteCount),
         ]
-        series.other = [pair.idealFileSaving]
-        rows.append((series, 0.97))
+        for (suffix, byteCount) in savings {
+          var series = Series(
+            "\(name), \(reading)\(suffix)", unit: .saving, otherName: "ideal, analyze.py")
+          series.ours = [Double(byteCount) / Double(apart.fileByteCount)]
+          series.other = [pair.idealFileSaving]
+          rows.append((series, 0.97))
+        }
       }
     }
     return rows
@@ -48,10 +53,21 @@ struct MountedPairs {
 
   private var secondPoint: String { "\(stage.directory)/second" }
 
-  /// What reading the images at `paths` takes, and how large their files are in whole pages.
+  /// What reading images takes, in bytes.
+  private struct Growth {
+    /// Of the machine's page cache and the owner's resident set.
+    var byteCount: Int
+    /// Of the owner's resident set, and what `cullet mounts --pages` counts of the images' files: others
+    /// come and go meanwhile.
+    var countedByteCount: Int
+    /// How large the files are, in whole pages.
+    var fileByteCount: Int
+  }
+
+  /// What reading the images at `paths` takes.
   private func growth(
     _ paths: [String], _ reading: Reading, pageCache: String
-  ) throws -> (byteCount: Int, fileByteCount: Int) {
+  ) throws -> Growth {
     let points = Array([stage.mountPoint, secondPoint].prefix(paths.count))
     for (path, point) in zip(paths, points) {
       try stage.cullet(
@@ -66,14 +82,17 @@ struct MountedPairs {
     // The programs that read and look are to be in memory before and after.
     _ = try read(stage.kernelPoint, reading)
     for path in paths { try stage.dropPages(of: path) }
-    _ = try memoryByteCount()
-    let before = try memoryByteCount()
+    _ = try usage()
+    let before = try usage()
     for point in points { fileByteCount += try read(point, reading) }
     for path in paths { try stage.dropPages(of: path) }
-    let growth = try memoryByteCount() - before
+    let after = try usage()
+    let owner = after.owner - before.owner
     let counted = try stage.pageCacheByteCount(cache: Self.cache)
-    note("  \(growth >> 20) MiB more, \(counted >> 20) of them pages of \(pageCache) files")
-    return (growth, fileByteCount)
+    note("  \(counted >> 20) MiB of pages of \(pageCache) files, \(owner >> 20) of the owner")
+    return Growth(
+      byteCount: after.pageCache - before.pageCache + owner, countedByteCount: counted + owner,
+      fileByteCount: fileByteCount)
   }
 
   /// Reads every file below `point` once; returns what they hold, in whole pages.
@@ -96,10 +115,11 @@ struct MountedPairs {
   }
 
   /// The page cache, which counts shared memory, and the owner's resident set.
-  private func memoryByteCount() throws -> Int {
-    try KernelFigures.awaitRest()
+  private func usage() throws -> (pageCache: Int, owner: Int) {
     let owner = try stage.status(cache: Self.cache, "owner", "pid")
-    return try KernelFigures(at: "/proc/meminfo").byteCount("Cached")
-      + KernelFigures(at: "/proc/\(owner)/status").byteCount("VmRSS")
+    return (
+      try KernelFigures(at: "/proc/meminfo").byteCount("Cached"),
+      try KernelFigures(at: "/proc/\(owner)/status").byteCount("VmRSS")
+    )
   }
 }
