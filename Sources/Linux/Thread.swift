@@ -27,6 +27,11 @@ package final class Thread: @unchecked Sendable {
     self.handle = handle
   }
 
+  deinit {
+    // Nobody can wait for it any more; its stack goes when it ends.
+    if !joined.withLock({ $0 }) { pthread_detach(handle) }
+  }
+
   /// Waits for the thread to end; further calls return at once.
   ///
   /// From the thread itself, which cannot wait for its own end, it returns at once as well.
