@@ -14,8 +14,9 @@ package final class Decompressor {
 
   /// Decodes the stream `source`, or its start, until `target` is full.
   ///
-  /// Only when it `goesOn` may the stream encode more than `target` holds. Never writes past `target` nor waits for more
-  /// input, whatever `source` holds; after an error the content of `target` is arbitrary.
+  /// Only when it `goesOn` may the stream encode more than `target` holds. Never writes past
+  /// `target` nor waits for more input, whatever `source` holds; after an error the content of
+  /// `target` is arbitrary.
   package func decode(
     _ source: RawSpan, by codec: Codec, into target: inout MutableRawSpan,
     goesOn: Bool = true

@@ -92,9 +92,6 @@ final class Crew: Sendable {
   func awaitReadiness() -> Bool {
     wait {
       $0.isReady || $0.liveCount == 0
-    } onExhaustion: {
-    } onRest: {
-      false
     }
     return state.withLock { $0.isReady }
   }
@@ -104,7 +101,9 @@ final class Crew: Sendable {
   ///
   /// While threads have memory to give back `onRest` is called every second or so, until it returns
   /// false.
-  func awaitEnd(onExhaustion: () -> Void, onRest: () -> Bool) throws(FUSEError) {
+  func awaitEnd(
+    onExhaustion: () -> Void = {}, onRest: () -> Bool = { false }
+  ) throws(FUSEError) {
     wait({ $0.liveCount == 0 }, onExhaustion: onExhaustion, onRest: onRest)
     let (threads, failure) = state.withLock { state in
       defer { state.threads = [] }
@@ -141,7 +140,7 @@ final class Crew: Sendable {
   }
 
   private func wait(
-    _ condition: (State) -> Bool, onExhaustion: () -> Void, onRest: () -> Bool
+    _ condition: (State) -> Bool, onExhaustion: () -> Void = {}, onRest: () -> Bool = { false }
   ) {
     // When threads are looked at next.
     var rest: UInt64?

@@ -89,10 +89,7 @@ package final class Session: Sendable {
         shrinkWorkers()
       }
     } else {
-      try crew.awaitEnd {
-      } onRest: {
-        false
-      }
+      try crew.awaitEnd()
     }
   }
 

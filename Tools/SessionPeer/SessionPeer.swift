@@ -50,10 +50,8 @@ struct SessionPeer: ParsableCommand {
       guard let state = session.state else { throw ExitCode(70) }
       try state.send(to: peer)
       if !keep { session.stop() }
-      thread.join()
-    } else {
-      thread.join()
     }
+    thread.join()
     say("ended")
   }
 
