@@ -27,6 +27,17 @@ package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sen
     _ = displaced
   }
 
+  /// Forgets everything.
+  package func removeAll() {
+    for shard in shards {
+      let removed = shard.withLock { shard in
+        defer { shard = Shard(costLimit: shard.costLimit) }
+        return shard
+      }
+      _ = removed
+    }
+  }
+
   /// What all values kept cost.
   var cost: Int { shards.reduce(0) { $0 + $1.withLock { $0.cost } } }
 

@@ -19,6 +19,15 @@ final class IdlePool<Element>: Sendable {
     idle.withLock { $0.popLast() } ?? make()
   }
 
+  /// Lets go of what nobody uses.
+  func removeAll() {
+    let removed = idle.withLock { idle in
+      defer { idle = [] }
+      return idle
+    }
+    _ = removed
+  }
+
   /// Takes `element` back, which its caller uses no more.
   func give(_ element: Element) {
     idle.withLock { if $0.count < Self.idleCountLimit { $0.append(element) } }

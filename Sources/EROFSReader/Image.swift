@@ -83,6 +83,16 @@ package final class Image: Sendable {
     try requireDirectoryAsRoot()
   }
 
+  /// Lets go of what was decoded, and of what decoding takes.
+  ///
+  /// It comes back with the next reads; metadata stays.
+  package func releaseBuffers() {
+    recentClusters.removeAll()
+    clusters.removeAll()
+    scratchBuffers.removeAll()
+    decompressors.removeAll()
+  }
+
   private static func readTable(
     _ source: any BlockSource, at offset: UInt64, byteCount: Int
   ) throws(ReadError) -> [UInt8] {

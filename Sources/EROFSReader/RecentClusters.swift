@@ -75,6 +75,15 @@ final class RecentClusters: Sendable {
     state.signalAll()
   }
 
+  /// Keeps nothing any more; whoever decodes goes on.
+  func removeAll() {
+    let kept = state.withLock { state in
+      defer { state.kept = [] }
+      return state.kept
+    }
+    _ = kept
+  }
+
   /// A cluster of ``byteCountLimit`` bytes with arbitrary content, to be filled by the caller.
   func take() -> DecodedCluster {
     let oldest: DecodedCluster? = state.withLock { state in

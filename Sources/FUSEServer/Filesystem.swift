@@ -51,6 +51,10 @@ package protocol Filesystem: AnyObject, Sendable {
 
   func statistics() throws(Errno) -> FilesystemStatistics
 
+  /// Hears, after much was read, that nobody has read much for a second or two: a good time to give
+  /// memory back.
+  func rested()
+
   /// The next offset, from `offset` on, that is data or a hole; ENXIO beyond the end.
   ///
   /// Throwing `.notImplemented`, as the default does, makes the kernel treat files as all data, and
@@ -69,6 +73,8 @@ extension Filesystem {
   }
 
   package func release(_ node: NodeID, handle: UInt64) {}
+
+  package func rested() {}
 
   package func seek(
     _ node: NodeID, to target: SeekTarget, from offset: UInt64

@@ -26,7 +26,8 @@ package final class Session: Sendable {
 
   /// A session that goes on with one of another process, which served an equal `filesystem`.
   ///
-  /// What that process took and did not answer is asked again (Linux 6.9).
+  /// To be run when that process serves no more: what it took and did not answer is asked again then
+  /// (Linux 6.9), and only then.
   package convenience init(
     filesystem: any Filesystem, adopting state: SessionState,
     options: ServingOptions = ServingOptions()
@@ -117,12 +118,17 @@ package final class Session: Sendable {
     }
   }
 
-  /// Has threads at rest give back the memory of large replies; whether some still have it.
+  /// Has threads at rest give back the memory of large replies, and when all have, the allocator what
+  /// answering took; whether some still have it.
   private func shrinkWorkers() -> Bool {
     var isSwollen = false
     for (index, worker) in workers.enumerated() where worker.isSwollen {
       isSwollen = true
       if worker.isAtRest() { crew.interrupt(index) }
+    }
+    if !isSwollen {
+      filesystem.rested()
+      HeapMemory.returnUnused()
     }
     return isSwollen
   }

@@ -20,14 +20,14 @@ final class BackedFiles: Sendable {
 
   private struct Entry {
     /// What stands for the file; nil before that is known.
-    var place: (node: ContentNode, claim: FileIdentity)?
+    var node: ContentNode?
     /// The node's registration with this mount; 0 for none.
     var backingID: Int32 = 0
-    var openCount = 0
+    var openCount: UInt32 = 0
+    /// When it was closed last, in closings.
+    var stamp: UInt32 = 0
     /// While one thread finds out how it is opened.
     var isOpening = false
-    /// When it was closed last, in closings.
-    var stamp = 0
 
     var reply: OpenReply {
       backingID == 0
@@ -40,15 +40,16 @@ final class BackedFiles: Sendable {
   private struct State {
     var entries: [UInt64: Entry] = [:]
     /// Files with a registration and no reader, oldest first, and others whose stamp is another now.
-    var idle: [(nid: UInt64, stamp: Int)] = []
+    var idle: [(nid: UInt64, stamp: UInt32)] = []
     var idleCount = 0
-    var closingCount = 0
+    /// Never 0.
+    var closingCount: UInt32 = 0
     /// Nodes that files had before: a mapping outlives its file's last descriptor, and may need them.
-    var former: [(node: ContentNode, claim: FileIdentity)] = []
+    var former: [ContentNode] = []
 
     /// Takes note that nobody has the registered file `nid` open.
     mutating func becameIdle(_ nid: UInt64) {
-      closingCount += 1
+      closingCount = closingCount == .max ? 1 : closingCount + 1
       entries[nid]?.stamp = closingCount
       idle.append((nid, closingCount))
       idleCount += 1
@@ -72,8 +73,8 @@ final class BackedFiles: Sendable {
   }
 
   deinit {
-    let places = state.withLock { $0.entries.values.compactMap(\.place) + $0.former }
-    for (node, claim) in places { content.leave(node, image, claim: claim) }
+    let nodes = state.withLock { $0.entries.values.compactMap(\.node) + $0.former }
+    for node in nodes { content.leave(node, image) }
   }
 
   /// Hears of the mount's connection.
@@ -89,11 +90,11 @@ final class BackedFiles: Sendable {
     // Equal files of one image have one node.
     let nodes = state.withLock { state in
       state.entries.values.reduce(into: [NodeID: ContentNode]()) { nodes, entry in
-        if let node = entry.place?.node { nodes[node.id] = node }
+        if let node = entry.node { nodes[node.id] = node }
       }
     }
     return nodes.values.reduce(0) { total, node in
-      total + content.mount.cachedByteCount(of: node) / max(1, node.claimantCount)
+      total + content.mount.cachedByteCount(of: node) / max(1, node.images.count)
     }
   }
 
@@ -150,7 +151,7 @@ final class BackedFiles: Sendable {
     } ?? .refused
   }
 
-  private func settle(_ entry: Entry, _ nid: UInt64, openCount: Int) {
+  private func settle(_ entry: Entry, _ nid: UInt64, openCount: UInt32) {
     state.withLock { state in
       var entry = entry
       entry.isOpening = false
@@ -172,17 +173,17 @@ final class BackedFiles: Sendable {
     let file = try image.pages(of: inode)
     // Of what the image says nothing there is nothing to share.
     guard let claim = file.firstClaim else { return }
-    if entry.place == nil || file.verifiedIdentity != nil && entry.place?.node.isVerified == false {
+    if entry.node == nil || file.verifiedIdentity != nil && entry.node?.isVerified == false {
       let claimant = ContentNode.Claimant(image: image, nid: inode.nid, file: file)
       let node = content.node(for: claimant, claim: claim)
-      if let (former, claim) = entry.place, former !== node {
+      if let former = entry.node, former !== node {
         if entry.backingID != 0 { connection?.unregister(entry.backingID) }
         entry.backingID = 0
-        state.withLock { $0.former.append((former, claim)) }
+        state.withLock { $0.former.append(former) }
       }
-      entry.place = (node, claim)
+      entry.node = node
     }
-    guard entry.backingID == 0, let node = entry.place?.node, let connection else { return }
+    guard entry.backingID == 0, let node = entry.node, let connection else { return }
     // Without descriptors or memory to spare the mount reads the file itself.
     guard let descriptor = try? content.mount.open(node) else { return }
     entry.backingID = (try? connection.register(descriptor)) ?? 0

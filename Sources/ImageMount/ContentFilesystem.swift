@@ -57,6 +57,16 @@ final class ContentFilesystem: HiddenFilesystem {
     } ?? nil
   }
 
+  /// Has the images that are read through the mount let go of what reading took.
+  func rested() {
+    let images = nodes.withLock { Array($0.values) }.reduce(
+      into: [ObjectIdentifier: PagedImage]()
+    ) { images, node in
+      for image in node.images { images[ObjectIdentifier(image)] = image }
+    }
+    for image in images.values { image.image.releaseBuffers() }
+  }
+
   func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
     attributes(of: node, byteCount: node == .root ? nil : try found(node).byteCount)
   }

@@ -2,6 +2,7 @@ internal import EROFSReader
 internal import FUSEProtocol
 package import FUSEServer
 internal import Linux
+internal import PageTier
 internal import Synchronization
 
 /// A hidden mount whose files stand for contents, so that the kernel keeps the pages of each once,
@@ -68,10 +69,13 @@ package final class ContentMount: Sendable {
   /// Whether the session has ended, so that nothing more is read through the mount.
   var isOver: Bool { root.withLock { $0 == nil } }
 
-  /// A node for the file of `claimant`.
-  func makeNode(of claimant: ContentNode.Claimant, isVerified: Bool) -> ContentNode {
+  /// A node for the file of `claimant`, which its image claims to be `claim`.
+  func makeNode(
+    of claimant: ContentNode.Claimant, claim: FileIdentity, isVerified: Bool
+  ) -> ContentNode {
     let number = lastNumber.add(1, ordering: .relaxed).newValue
-    let node = ContentNode(NodeID(rawValue: number), of: claimant, isVerified: isVerified)
+    let node = ContentNode(
+      NodeID(rawValue: number), of: claimant, claim: claim, isVerified: isVerified)
     filesystem.insert(node)
     return node
   }

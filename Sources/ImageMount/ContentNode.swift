@@ -21,7 +21,8 @@ final class ContentNode: @unchecked Sendable {
   }
 
   let id: NodeID
-  let byteCount: UInt64
+  /// What the images behind it claim the file to be.
+  let claim: FileIdentity
   /// Guarded by one of ``locks``.
   private nonisolated(unsafe) var claimants: [Claimant]
   private let verified: Atomic<Bool>
@@ -29,9 +30,9 @@ final class ContentNode: @unchecked Sendable {
   /// A lock for each node would be larger than the node.
   private static let locks = LockArray(count: 64)
 
-  init(_ id: NodeID, of claimant: Claimant, isVerified: Bool) {
+  init(_ id: NodeID, of claimant: Claimant, claim: FileIdentity, isVerified: Bool) {
     self.id = id
-    byteCount = claimant.file.byteCount
+    self.claim = claim
     unsafe claimants = [claimant]
     verified = Atomic(isVerified)
   }
@@ -42,6 +43,8 @@ final class ContentNode: @unchecked Sendable {
     defer { Self.locks.unlock(lock) }
     return unsafe body(&claimants)
   }
+
+  var byteCount: UInt64 { claim.byteCount }
 
   /// The name under which the content mount knows the node.
   var name: String { String(id.rawValue, radix: 16) }
@@ -68,8 +71,8 @@ final class ContentNode: @unchecked Sendable {
     }
   }
 
-  /// How many images are behind the node.
-  var claimantCount: Int { withClaimants { $0.count } }
+  /// The images behind the node.
+  var images: [PagedImage] { withClaimants { $0.map(\.image) } }
 
   /// Takes `image` away; whether others are left.
   func remove(_ image: PagedImage) -> Bool {

@@ -59,6 +59,10 @@ package final class ImageFilesystem: Filesystem {
     backed?.connected(connection)
   }
 
+  package func rested() {
+    image.releaseBuffers()
+  }
+
   package func open(_ node: NodeID) throws(Errno) -> OpenReply {
     let inode = try inode(node)
     let reply = try reporting { () throws(ReadError) in try backed?.open(inode) }

@@ -6,15 +6,18 @@ internal import PageTier
 /// A file has a node of its own until it was verified and a second image wants it; that node then
 /// stands for both, and what the kernel had of it, which nobody had checked, is dropped. Thread-safe.
 package final class SharedContent: Sendable {
-  private struct Table {
-    /// By what they were verified to be.
-    var verified: [FileIdentity: ContentNode] = [:]
-    /// Those of one image, by what it claims them to be.
-    var unverified: [FileIdentity: [ContentNode]] = [:]
+  /// The nodes of files that are claimed to be the same.
+  private struct Nodes {
+    /// That of all files that were verified.
+    var verified: ContentNode?
+    /// Those of one image each.
+    var unverified: [ContentNode] = []
+
+    var isEmpty: Bool { verified == nil && unverified.isEmpty }
   }
 
   let mount: ContentMount
-  private let table = Lock(Table())
+  private let nodes = Lock<[FileIdentity: Nodes]>([:])
 
   /// The content of files of one domain, on `mount`.
   package init(on mount: ContentMount) {
@@ -27,16 +30,16 @@ package final class SharedContent: Sendable {
   func node(for claimant: ContentNode.Claimant, claim: FileIdentity) -> ContentNode {
     let isVerified = claimant.file.verifiedIdentity == claim
     if isVerified {
-      if let node = table.withLock({ $0.verified[claim] }), node.add(claimant) { return node }
+      if let node = nodes.withLock({ $0[claim]?.verified }), node.add(claimant) { return node }
       if let node = verifiedLately(claim), node.add(claimant) { return node }
     }
-    let node = mount.makeNode(of: claimant, isVerified: isVerified)
-    table.withLock { table in
+    let node = mount.makeNode(of: claimant, claim: claim, isVerified: isVerified)
+    nodes.withLock { nodes in
       if isVerified {
         // One that is there has nobody behind it any more.
-        table.verified[claim] = node
+        nodes[claim, default: Nodes()].verified = node
       } else {
-        table.unverified[claim, default: []].append(node)
+        nodes[claim, default: Nodes()].unverified.append(node)
       }
     }
     return node
@@ -44,33 +47,31 @@ package final class SharedContent: Sendable {
 
   /// A node of one image that turned out to be what it claims, for all that claim it.
   private func verifiedLately(_ claim: FileIdentity) -> ContentNode? {
-    let node = table.withLock { table -> ContentNode? in
-      guard let nodes = table.unverified[claim],
-        let index = nodes.firstIndex(where: { $0.identity == claim })
-      else { return nil }
-      table.unverified[claim]?.remove(at: index)
-      return nodes[index]
+    let node = nodes.withLock { nodes -> ContentNode? in
+      let index = nodes[claim]?.unverified.firstIndex { $0.identity == claim }
+      return index.flatMap { nodes[claim]?.unverified.remove(at: $0) }
     }
     guard let node else { return nil }
     // In this order: whatever is read from now on is checked, and the rest is dropped.
     node.becomeVerified()
     guard mount.forgetContent(of: node) else { return nil }
-    return table.withLock { table in
-      if let other = table.verified[claim] { return other }
-      table.verified[claim] = node
+    return nodes.withLock { nodes in
+      if let other = nodes[claim]?.verified { return other }
+      nodes[claim, default: Nodes()].verified = node
       return node
     }
   }
 
-  /// Takes `image` from behind `node`, which claims to be `claim`.
+  /// Takes `image` from behind `node`.
   ///
   /// Never called while answering a request.
-  func leave(_ node: ContentNode, _ image: PagedImage, claim: FileIdentity) {
+  func leave(_ node: ContentNode, _ image: PagedImage) {
     guard !node.remove(image) else { return }
-    table.withLock { table in
-      if table.verified[claim] === node { table.verified[claim] = nil }
-      table.unverified[claim]?.removeAll { $0 === node }
-      if table.unverified[claim]?.isEmpty == true { table.unverified[claim] = nil }
+    nodes.withLock { nodes in
+      guard var known = nodes[node.claim] else { return }
+      if known.verified === node { known.verified = nil }
+      known.unverified.removeAll { $0 === node }
+      nodes[node.claim] = known.isEmpty ? nil : known
     }
     mount.remove(node)
   }

@@ -4,18 +4,22 @@ internal import Synchronization
 
 /// Zeroed memory that grows without moving: its addresses are reserved at the start.
 ///
-/// It costs nothing until it is touched, and asks for huge pages where it is large. One thread at a
-/// time may make it grow, while others use what was granted before.
+/// It costs nothing until it is touched. One thread at a time may make it grow, while others use what
+/// was granted before.
 @safe
 package struct ReservedMemory: ~Copyable, @unchecked Sendable {
   /// The first byte; those below a count that ``grow(to:)`` has granted may be touched.
   @unsafe
   package let start: UnsafeMutableRawPointer
   private let reservedByteCount: Int
+  private let prefersHugePages: Bool
   private let grantedByteCount = Atomic(0)
 
   /// Reserves the addresses of `byteCount` bytes; nil when the process may not have so many.
-  package init?(byteCount: Int) {
+  ///
+  /// Huge pages are faster where much of it is used at random, and take 2 MiB where one byte is.
+  package init?(byteCount: Int, prefersHugePages: Bool = true) {
+    self.prefersHugePages = prefersHugePages
     reservedByteCount = byteCount.roundedUp(toMultipleOf: AlignedBuffer.alignment)
     let address = unsafe mmap(
       nil, reservedByteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
@@ -34,7 +38,7 @@ package struct ReservedMemory: ~Copyable, @unchecked Sendable {
     precondition(wanted <= reservedByteCount, "memory grows beyond what was reserved for it")
     guard wanted > grantedByteCount.load(ordering: .relaxed) else { return true }
     guard unsafe mprotect(start, wanted, PROT_READ | PROT_WRITE) == 0 else { return false }
-    unsafe HeapMemory.preferHugePages(start, byteCount: wanted)
+    if prefersHugePages { unsafe HeapMemory.preferHugePages(start, byteCount: wanted) }
     grantedByteCount.store(wanted, ordering: .relaxed)
     return true
   }

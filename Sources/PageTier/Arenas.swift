@@ -41,7 +41,7 @@ struct Arenas: ~Copyable, @unchecked Sendable {
     let byteCount = (count + 1) * Self.byteCount
     let ownerByteCount = count * Self.frameCount * MemoryLayout<UInt32>.stride
     guard let memory = ReservedMemory(byteCount: byteCount), memory.grow(to: byteCount),
-      let ownerMemory = ReservedMemory(byteCount: ownerByteCount),
+      let ownerMemory = ReservedMemory(byteCount: ownerByteCount, prefersHugePages: false),
       ownerMemory.grow(to: ownerByteCount)
     else { return nil }
     let skipped = -Int(bitPattern: unsafe memory.start) & (Self.byteCount - 1)

@@ -19,9 +19,9 @@ struct ContentIndex: ~Copyable, @unchecked Sendable {
     var cellCount = 1024
     while cellCount < pageCount { cellCount *= 2 }
     let byteCount = cellCount * MemoryLayout<UInt32>.stride
-    guard let memory = ReservedMemory(byteCount: byteCount), memory.grow(to: byteCount) else {
-      return nil
-    }
+    guard let memory = ReservedMemory(byteCount: byteCount, prefersHugePages: false),
+      memory.grow(to: byteCount)
+    else { return nil }
     unsafe heads = memory.start.bindMemory(to: UInt32.self, capacity: cellCount)
     mask = cellCount - 1
     self.memory = memory

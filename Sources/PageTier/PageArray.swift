@@ -15,8 +15,8 @@ struct PageArray: ~Copyable, @unchecked Sendable {
   init?(count: Int) {
     let cellByteCount = count * MemoryLayout<PageCell>.stride
     let linkByteCount = count * MemoryLayout<PageLinks>.stride
-    guard let cellMemory = ReservedMemory(byteCount: cellByteCount),
-      let linkMemory = ReservedMemory(byteCount: linkByteCount),
+    guard let cellMemory = ReservedMemory(byteCount: cellByteCount, prefersHugePages: false),
+      let linkMemory = ReservedMemory(byteCount: linkByteCount, prefersHugePages: false),
       cellMemory.grow(to: cellByteCount), linkMemory.grow(to: linkByteCount)
     else { return nil }
     elements = unsafe PageElements(

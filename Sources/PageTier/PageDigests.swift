@@ -13,8 +13,10 @@ struct PageDigests: Sendable {
 
   private var words: [UInt64] = []
 
-  /// Of no page yet.
-  init() {}
+  /// Of no page yet, with room for `pageCount`.
+  init(pageCount: Int) {
+    words.reserveCapacity(2 * pageCount)
+  }
 
   /// Appends the digest of the next page, which may be short if it is the file's last.
   mutating func append(_ page: RawSpan) {

@@ -308,7 +308,8 @@ package final class SharingDomain: Sendable {
     _ file: FilePages, _ read: (inout MutableRawSpan, UInt64) -> Bool
   ) -> Measured? {
     var hash = SHA256()
-    var digests = PageDigests()
+    var digests = PageDigests(
+      pageCount: Int(file.byteCount.dividedRoundingUp(by: UInt64(PageTier.pageByteCount))))
     var buffer = [UInt8](repeating: 0, count: Self.chunkByteCount)
     var offset: UInt64 = 0
     while offset < file.byteCount {

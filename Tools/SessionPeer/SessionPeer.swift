@@ -50,8 +50,11 @@ struct SessionPeer: ParsableCommand {
       guard let state = session.state else { throw ExitCode(70) }
       try state.send(to: peer)
       if !keep { session.stop() }
+      // Its end tells the successor that nobody else serves any more.
+      withExtendedLifetime(peer) { thread.join() }
+    } else {
+      thread.join()
     }
-    thread.join()
     say("ended")
   }
 

@@ -97,7 +97,12 @@ struct MountTask {
     if work == .random || work == .readers {
       _ = try Access.readInOrder("\(point)/large.bin", passCount: 1)
     }
-    return (cold, try measureOnce(at: point, isWarm: true, on: stage))
+    let pages = KeptPages()
+    if work != .listing { try pages.add(filesBelow: point, on: stage) }
+    let warm = try withExtendedLifetime(pages) {
+      try measureOnce(at: point, isWarm: true, on: stage)
+    }
+    return (cold, warm)
   }
 
   /// What is mounted at `point` read once; `isWarm` asks for more reads, for each takes less time.

@@ -5,7 +5,8 @@ internal import Linux
 /// when their mounts share the kernel's page cache, and when they do not.
 ///
 /// Memory is what the page cache grew by, which counts shared memory too, and the owner's resident set.
-/// The images are local files, whose own pages are dropped before it is looked at.
+/// The images are local files, whose own pages are dropped before it is looked at; those of the mounts'
+/// files are kept by mapping them, also what `tar` has read.
 struct MountedPairs {
   /// How all files are read.
   enum Reading: String, CaseIterable {
@@ -17,38 +18,42 @@ struct MountedPairs {
   let stage: Stage
   let corpus: String
 
-  func measure() throws -> [(Series, Double?)] {
+  func measure(runCount: Int) throws -> [(Series, Double?)] {
     try Paths.createDirectory(secondPoint, mode: 0o755)
     defer { try? MountCalls.unmount(secondPoint, lazily: true) }
-    var rows: [(Series, Double?)] = []
-    for pair in try CorpusPair.all(in: corpus) {
+    return try CorpusPair.all(in: corpus).flatMap { pair in
       let paths = try [pair.first, pair.second].map {
         try CorpusPair.packed($0, in: corpus, on: stage)
       }
-      let name = "\(pair.first)+\(pair.second.suffix(1))"
-      for reading in Reading.allCases {
-        note("\(name), mounted, \(reading)")
-        let shared = try growth(paths, reading, pageCache: "shared")
-        let apart = try growth(paths, reading, pageCache: "private")
-        let alone = try growth([paths[0]], reading, pageCache: "shared")
-        note(
-          "\(name), \(reading): \(shared.byteCount >> 20) MiB shared, "
-            + "\(apart.byteCount >> 20) MiB apart, \(alone.byteCount >> 20) MiB for the first alone; "
-            + "files of \(apart.fileByteCount >> 20) MiB")
-        let savings = [
-          ("", apart.byteCount - shared.byteCount),
-          (", counted by file", apart.countedByteCount - shared.countedByteCount),
-        ]
-        for (suffix, byteCount) in savings {
-          var series = Series(
-            "\(name), \(reading)\(suffix)", unit: .saving, otherName: "ideal, analyze.py")
-          series.ours = [Double(byteCount) / Double(apart.fileByteCount)]
-          series.other = [pair.idealFileSaving]
-          rows.append((series, 0.97))
-        }
+      return try Reading.allCases.flatMap { reading in
+        try rows(of: pair, paths, reading, runCount: runCount)
       }
     }
-    return rows
+  }
+
+  private func rows(
+    of pair: CorpusPair, _ paths: [String], _ reading: Reading, runCount: Int
+  ) throws -> [(Series, Double?)] {
+    let name = "\(pair.first)+\(pair.second.suffix(1)), \(reading)"
+    note("\(name), mounted")
+    var grown = Series(name, unit: .saving, otherName: "ideal, analyze.py")
+    var counted = Series("\(name), counted by file", unit: .saving, otherName: "ideal, analyze.py")
+    for _ in 0..<runCount {
+      let shared = try growth(paths, reading, pageCache: "shared")
+      let apart = try growth(paths, reading, pageCache: "private")
+      let alone = try growth([paths[0]], reading, pageCache: "shared")
+      note(
+        "\(name): \(shared.byteCount >> 20) MiB shared, "
+          + "\(apart.byteCount >> 20) MiB apart, \(alone.byteCount >> 20) MiB for the first alone; "
+          + "files of \(apart.fileByteCount >> 20) MiB")
+      let fileByteCount = Double(apart.fileByteCount)
+      grown.ours.append(Double(apart.byteCount - shared.byteCount) / fileByteCount)
+      counted.ours.append(
+        Double(apart.countedByteCount - shared.countedByteCount) / fileByteCount)
+    }
+    grown.other = [pair.idealFileSaving]
+    counted.other = grown.other
+    return [(grown, 0.97), (counted, 0.97)]
   }
 
   private var secondPoint: String { "\(stage.directory)/second" }
@@ -80,38 +85,38 @@ struct MountedPairs {
     var fileByteCount = 0
     try stage.dropCaches()
     // The programs that read and look are to be in memory before and after.
-    _ = try read(stage.kernelPoint, reading)
+    let pages = KeptPages()
+    try pages.add(programOf: stage.status(cache: Self.cache, "owner", "pid"))
+    _ = try read(stage.kernelPoint, reading, into: pages)
     for path in paths { try stage.dropPages(of: path) }
     _ = try usage()
     let before = try usage()
-    for point in points { fileByteCount += try read(point, reading) }
+    for point in points { fileByteCount += try read(point, reading, into: pages) }
     for path in paths { try stage.dropPages(of: path) }
-    let after = try usage()
+    // What the owner needs only while it is busy it gives back after a second or two.
+    Thread.sleep(milliseconds: 3000)
+    let (after, counted) = try withExtendedLifetime(pages) {
+      (try usage(), try stage.pageCacheByteCount(cache: Self.cache))
+    }
     let owner = after.owner - before.owner
-    let counted = try stage.pageCacheByteCount(cache: Self.cache)
-    note("  \(counted >> 20) MiB of pages of \(pageCache) files, \(owner >> 20) of the owner")
+    let kept = try stage.status(cache: Self.cache, "memory", "residentBytes")
+    note(
+      "  \(counted >> 20) MiB of pages of \(pageCache) files, \(owner >> 20) of the owner, "
+        + "whose tier has \(kept >> 20)")
     return Growth(
       byteCount: after.pageCache - before.pageCache + owner, countedByteCount: counted + owner,
       fileByteCount: fileByteCount)
   }
 
-  /// Reads every file below `point` once; returns what they hold, in whole pages.
-  private func read(_ point: String, _ reading: Reading) throws -> Int {
-    // Names of one file count once.
-    try stage.shell(
-      #"find "$0" -xdev -type f -size +0 -printf '%i %s %p\0' | sort -zun -k1,1 >files"#, point)
-    let list = try Data(contentsOf: URL(filePath: "\(stage.directory)/files"))
-    var byteCount = 0
-    for entry in list.split(separator: 0) {
-      let fields = entry.split(separator: UInt8(ascii: " "), maxSplits: 2)
-      guard fields.count == 3, let size = Int(String(decoding: fields[1], as: UTF8.self)) else {
-        throw StageError("find says something else than was asked")
-      }
-      byteCount += (size + 4095) / 4096 * 4096
-      if reading == .mmap { try MappedReading.touch(String(decoding: fields[2], as: UTF8.self)) }
+  /// Reads every file below `point` and keeps it in `pages`; returns what they hold, in whole pages.
+  private func read(
+    _ point: String, _ reading: Reading, into pages: KeptPages
+  ) throws -> Int {
+    try pages.add(filesBelow: point, on: stage) { names in
+      guard reading == .tar else { return }
+      try names.write(to: URL(filePath: "\(stage.directory)/names"))
+      try stage.shell("tar --null -T names -Pcf - | cat >/dev/null")
     }
-    if reading == .tar { try stage.shell(#"tar cf - -C "$0" . | cat >/dev/null"#, point) }
-    return byteCount
   }
 
   /// The page cache, which counts shared memory, and the owner's resident set.

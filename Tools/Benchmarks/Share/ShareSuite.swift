@@ -28,7 +28,8 @@ struct ShareSuite {
       switch part {
       case .pairs:
         measured += try PairSharing(stage: stage, corpus: corpus, picture: picture).measure()
-      case .mounts: measured += try MountedPairs(stage: stage, corpus: corpus).measure()
+      case .mounts:
+        measured += try MountedPairs(stage: stage, corpus: corpus).measure(runCount: runCount)
       case .services:
         measured += try ServicePairs(stage: stage, corpus: corpus).measure(runCount: runCount)
       case .hits: measured += try TierHits().measure(runCount: runCount)
