@@ -49,6 +49,23 @@ import Testing
     #expect(reads.reduce(0) { $0 + $1.count } == extents.reduce(0) { $0 + Int($1.storedByteCount) })
   }
 
+  @Test func `what was decoded can be let go of, and is fetched again`() throws {
+    let (source, image, inode) = try Self.open("lz4hc-big", "big/text")
+    func page() throws -> [UInt8] {
+      var bytes = [UInt8](repeating: 0, count: 4096)
+      var span = bytes.mutableRawSpan
+      _ = try image.read(inode, at: 8192, into: &span)
+      return bytes
+    }
+    let first = try page()
+    #expect(source.takeReads().count == 1)
+    _ = try page()
+    #expect(source.takeReads().isEmpty)
+    image.releaseBuffers()
+    #expect(try page() == first)
+    #expect(source.takeReads().count == 1)
+  }
+
   @Test func `a tree that was walked is walked again without the source`() throws {
     let source = CountingSource(try SharedData.bytes(of: "plain.erofs"))
     let image = try Image(source: source)

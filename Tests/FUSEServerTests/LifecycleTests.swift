@@ -65,15 +65,16 @@ struct LifecycleTests {
 
   @Test func `idle threads give back the memory of large replies`() throws {
     let directory = try TemporaryDirectory()
+    let filesystem = Self.oneFile()
     let session = Session(
-      filesystem: Self.oneFile(), device: try Mount.attach(source: "a", on: directory.path))
+      filesystem: filesystem, device: try Mount.attach(source: "a", on: directory.path))
     let thread = try start(session)
     let file = URL(filePath: directory.file("file"))
     #expect(try Data(contentsOf: file).count == 100_000)
     #expect(session.counts.swollenThreadCount > 0)
-    for _ in 0..<1000 where session.counts.swollenThreadCount > 0 {
-      Thread.sleep(milliseconds: 10)
-    }
+    func restCount() -> Int { filesystem.counts.withLock { $0["rested"] ?? 0 } }
+    for _ in 0..<1000 where restCount() == 0 { Thread.sleep(milliseconds: 10) }
+    #expect(restCount() == 1)
     #expect(session.counts.swollenThreadCount == 0)
     let opened = try FileHandle(forReadingFrom: file)
     #expect(posix_fadvise(opened.fileDescriptor, 0, 0, POSIX_FADV_DONTNEED) == 0)

@@ -49,6 +49,10 @@ final class MemoryFilesystem: Filesystem {
     counts.withLock { $0[call, default: 0] += 1 }
   }
 
+  func rested() {
+    count("rested")
+  }
+
   func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
     count("attributes")
     return try describe(node)
