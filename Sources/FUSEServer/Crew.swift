@@ -99,7 +99,7 @@ final class Crew: Sendable {
   /// Waits for all threads, calling `onExhaustion` when they have all been busy for a while; throws
   /// the first failure of one.
   ///
-  /// While threads have memory to give back `onRest` is called every second or so, until it returns
+  /// After a thread had memory to give back `onRest` is called every second or so, until it returns
   /// false.
   func awaitEnd(
     onExhaustion: () -> Void = {}, onRest: () -> Bool = { false }

@@ -16,6 +16,8 @@ package final class Session: Sendable {
   /// What another process settled in INIT; nil when that is still to be done.
   private let adopted: SessionSettings?
   private let settled = Lock<SessionState?>(nil)
+  /// Requests there had been when threads were looked at last.
+  private let seenRequestCount = Atomic<UInt64>(0)
 
   /// A session that serves `filesystem` to the mount behind `device`.
   package convenience init(
@@ -118,25 +120,27 @@ package final class Session: Sendable {
     }
   }
 
-  /// Has threads at rest give back the memory of large replies, and when all have, the allocator what
-  /// answering took; whether some still have it.
+  /// Has threads at rest give back the memory of large replies, and when all have and nobody asks for
+  /// anything, the filesystem and the allocator what answering took; whether there is more to do.
   private func shrinkWorkers() -> Bool {
+    let requestCount = counts.requestCount
+    let isBusy = seenRequestCount.exchange(requestCount, ordering: .relaxed) != requestCount
     var isSwollen = false
     for (index, worker) in workers.enumerated() where worker.isSwollen {
       isSwollen = true
       if worker.isAtRest() { crew.interrupt(index) }
     }
-    if !isSwollen {
-      filesystem.rested()
-      HeapMemory.returnUnused()
-    }
-    return isSwollen
+    if isSwollen || isBusy { return true }
+    filesystem.rested()
+    HeapMemory.returnUnused()
+    return false
   }
 
   /// Adds a thread to serve with, if there may be more; without it the others are enough.
   private func addThread(_ device: FUSEDevice, _ dispatcher: Dispatcher) {
     _ = crew.start { index throws(FUSEError) in
-      try self.workers[index].serve(device.cloneOrSelf(), dispatcher, self.crew)
+      try self.workers[index].serve(
+        device.cloneOrSelf(), dispatcher, self.crew, isSpare: true)
     }
   }
 

@@ -34,13 +34,17 @@ final class Worker: Sendable {
   let lostReplyCount = Atomic<UInt64>(0)
 
   /// Serves `device` until it ends or `crew` stops; the request at hand is finished first.
+  ///
+  /// One that `isSpare` does not serve when there is no memory for it.
   func serve(
-    _ device: FUSEDevice, _ dispatcher: Dispatcher, _ crew: Crew
+    _ device: FUSEDevice, _ dispatcher: Dispatcher, _ crew: Crew, isSpare: Bool = false
   ) throws(FUSEError) {
     var request = AlignedBuffer(byteCount: Self.requestByteCountMax)
     // Most of it is touched only by a thread that gets a large READ.
-    var reply = try FUSEError.naming("") { () throws(SystemError) in
-      try MappedBuffer(byteCount: Dispatcher.payloadOffset + ServingOptions.readByteCountMax)
+    let byteCount = Dispatcher.payloadOffset + ServingOptions.readByteCountMax
+    guard var reply = try? MappedBuffer(byteCount: byteCount) else {
+      if isSpare { return }
+      throw FUSEError(.system(.outOfMemory), detail: "no memory to serve with")
     }
     try context.adopt { () throws(FUSEError) in
       while !crew.isStopping {
@@ -55,13 +59,13 @@ final class Worker: Sendable {
           requestCount.add(1, ordering: .relaxed)
           if answer.errorNumber != 0 { failureCount.add(1, ordering: .relaxed) }
           if let range = answer.reply {
-            send(reply.bytes.extracting(range), to: device)
             if range.count > Self.smallReplyByteCountMax { swell(crew) }
+            send(reply.bytes.extracting(range), to: device)
           }
         case .nothing:
           if shrinks.exchange(false, ordering: .relaxed) {
             reply.discard()
-            swollen.store(false, ordering: .relaxed)
+            swollen.store(false, ordering: .sequentiallyConsistent)
           }
         case .end: return
         case .failure(let errno): throw FUSEError(.system(errno), detail: "reading /dev/fuse")
@@ -72,11 +76,11 @@ final class Worker: Sendable {
 
   private func swell(_ crew: Crew) {
     isInUse.store(true, ordering: .relaxed)
-    if !swollen.exchange(true, ordering: .relaxed) { crew.noteSwelling() }
+    if !swollen.exchange(true, ordering: .sequentiallyConsistent) { crew.noteSwelling() }
   }
 
   /// Whether a large reply has left memory behind.
-  var isSwollen: Bool { swollen.load(ordering: .relaxed) }
+  var isSwollen: Bool { swollen.load(ordering: .sequentiallyConsistent) }
 
   /// Whether there was no large reply since this was asked last; the thread gives its memory back then,
   /// as soon as its wait for a request is interrupted.

@@ -83,15 +83,16 @@ final class BackedFiles: Sendable {
   }
 
   /// What the kernel keeps of the files' contents, in bytes, that of several images divided among
-  /// them.
+  /// them; nil when the content mount has ended.
   ///
   /// Asks for each file that was opened once.
-  var cachedByteCount: Int {
+  var cachedByteCount: Int? {
+    guard !content.mount.isOver else { return nil }
     // Equal files of one image have one node.
     let nodes = state.withLock { state in
-      state.entries.values.reduce(into: [NodeID: ContentNode]()) { nodes, entry in
-        if let node = entry.node { nodes[node.id] = node }
-      }
+      (state.entries.values.compactMap(\.node) + state.former).reduce(
+        into: [NodeID: ContentNode]()
+      ) { nodes, node in nodes[node.id] = node }
     }
     return nodes.values.reduce(0) { total, node in
       total + content.mount.cachedByteCount(of: node) / max(1, node.images.count)
@@ -173,7 +174,7 @@ final class BackedFiles: Sendable {
     let file = try image.pages(of: inode)
     // Of what the image says nothing there is nothing to share.
     guard let claim = file.firstClaim else { return }
-    if entry.node == nil || file.verifiedIdentity != nil && entry.node?.isVerified == false {
+    if entry.node == nil || file.verifiedIdentity == claim && entry.node?.isVerified == false {
       let claimant = ContentNode.Claimant(image: image, nid: inode.nid, file: file)
       let node = content.node(for: claimant, claim: claim)
       if let former = entry.node, former !== node {

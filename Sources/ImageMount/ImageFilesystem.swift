@@ -36,7 +36,7 @@ package final class ImageFilesystem: Filesystem {
 
   /// What the kernel keeps of contents that it shares with other mounts, in bytes, and this mount's
   /// part of it; nil when the mount has a page cache of its own.
-  package var sharedCachedByteCount: Int? { backed?.cachedByteCount }
+  package var sharedCachedByteCount: Int? { backed.flatMap(\.cachedByteCount) }
 
   package func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
     attributes(of: try inode(node))
@@ -60,7 +60,8 @@ package final class ImageFilesystem: Filesystem {
   }
 
   package func rested() {
-    image.releaseBuffers()
+    // Others may read the image through the content mount, which rests by itself.
+    if backed == nil { image.releaseBuffers() }
   }
 
   package func open(_ node: NodeID) throws(Errno) -> OpenReply {

@@ -47,11 +47,14 @@ package final class SharedContent: Sendable {
 
   /// A node of one image that turned out to be what it claims, for all that claim it.
   private func verifiedLately(_ claim: FileIdentity) -> ContentNode? {
-    let node = nodes.withLock { nodes -> ContentNode? in
-      let index = nodes[claim]?.unverified.firstIndex { $0.identity == claim }
-      return index.flatMap { nodes[claim]?.unverified.remove(at: $0) }
+    // Asked with the lock free: the answer may hold the last reference to an image.
+    let candidates = nodes.withLock { $0[claim]?.unverified ?? [] }
+    guard let node = candidates.first(where: { $0.identity == claim }) else { return nil }
+    let isMine = nodes.withLock { nodes in
+      let index = nodes[claim]?.unverified.firstIndex { $0 === node }
+      return index.flatMap { nodes[claim]?.unverified.remove(at: $0) } != nil
     }
-    guard let node else { return nil }
+    guard isMine else { return nodes.withLock { $0[claim]?.verified } }
     // In this order: whatever is read from now on is checked, and the rest is dropped.
     node.becomeVerified()
     guard mount.forgetContent(of: node) else { return nil }

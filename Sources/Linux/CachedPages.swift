@@ -5,7 +5,8 @@ package enum CachedPages {
   /// Bytes of all regular files below `directory`, other mounts left aside, those of a file with
   /// several names once.
   ///
-  /// Opens each of them. What cannot be opened counts nothing; throws when `directory` cannot be.
+  /// Opens each of them. What cannot be opened counts nothing; throws when `directory` cannot be, and
+  /// where the kernel does not tell: before Linux 6.5, and of files that the caller could not write.
   package static func byteCount(below directory: String) throws(SystemError) -> Int {
     guard let path = unsafe strdup(directory) else {
       throw SystemError(call: "strdup", errno: .current)
@@ -30,7 +31,7 @@ package enum CachedPages {
       let opened = unsafe cullet_openat(
         AT_FDCWD, entry.fts_accpath, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0)
       guard opened >= 0 else { continue }
-      byteCount += (try? FileDescriptor(adopting: opened).cachedByteCount()) ?? 0
+      byteCount += try FileDescriptor(adopting: opened).cachedByteCount()
     }
     return byteCount
   }

@@ -67,7 +67,7 @@ internal import Linux
     let byteCount = Int(lseek(descriptor, 0, SEEK_END))
     guard let start = unsafe mmap(nil, byteCount, PROT_READ, MAP_SHARED, descriptor, 0),
       unsafe start != MAP_FAILED
-    else { throw StageError("\(path) cannot be mapped") }
+    else { throw StageError("\(path) cannot be mapped; vm.max_map_count may be too small") }
     unsafe mappings.append(UnsafeMutableRawBufferPointer(start: start, count: byteCount))
     guard unsafe madvise(start, byteCount, MADV_POPULATE_READ) == 0 else {
       throw StageError("\(path) cannot be read")

@@ -22,12 +22,13 @@ struct SessionPeer: ParsableCommand {
   @Flag(help: "Take over what another process mounted.") var adopt = false
   @Flag(help: "Hand over a copy of the session, and go on until killed.") var keep = false
   @Option(help: "Milliseconds before each read is answered.") var delay = 0
+  @Option(help: "Threads to serve with.") var threads = 2
 
   func run() throws {
     let source = SlowSource(
       MemorySource([UInt8](try Data(contentsOf: URL(filePath: image)))), milliseconds: delay)
     let filesystem = ImageFilesystem(image: try Image(source: source)) { print($0) }
-    let session: Session
+    let options = ServingOptions(threadCount: threads, threadCountMax: threads)
     if adopt {
       let peer = try UnixSocket.connect(to: socket)
       let state = try SessionState(receivingFrom: peer)
@@ -36,26 +37,30 @@ struct SessionPeer: ParsableCommand {
       var byte: [UInt8] = [0]
       var span = byte.mutableRawSpan
       _ = try? peer.read(into: &span)
-      session = Session(filesystem: filesystem, adopting: state)
+      let thread = try serve(
+        Session(filesystem: filesystem, adopting: state, options: options))
+      say("serving")
+      thread.join()
     } else {
-      session = Session(
-        filesystem: filesystem, device: try Mount.attach(source: image, on: directory))
-    }
-    let served = session
-    let thread = try Linux.Thread(name: "session") { try? served.run() }
-    say("serving")
-    if !adopt {
       let listener = try UnixSocket.listen(at: socket)
+      let session = Session(
+        filesystem: filesystem, device: try Mount.attach(source: image, on: directory),
+        options: options)
+      let thread = try serve(session)
+      while session.state == nil { Linux.Thread.sleep(milliseconds: 1) }
+      say("serving")
       let peer = try UnixSocket.accept(on: listener)
       guard let state = session.state else { throw ExitCode(70) }
       try state.send(to: peer)
       if !keep { session.stop() }
       // Its end tells the successor that nobody else serves any more.
       withExtendedLifetime(peer) { thread.join() }
-    } else {
-      thread.join()
     }
     say("ended")
+  }
+
+  private func serve(_ session: Session) throws -> Linux.Thread {
+    try Linux.Thread(name: "session") { try? session.run() }
   }
 
   private func say(_ word: String) {

@@ -81,7 +81,8 @@ enum Service: String, CaseIterable {
   /// Ends what the file `$2` names, and what was mounted in `$0`.
   static let stop = """
     if [ -s "$2" ]; then
-      kill -INT "$(cat "$2")" && while kill -0 "$(cat "$2")" 2>/dev/null; do sleep 0.1; done
+      kill -INT "$(cat "$2")"
+      for i in $(seq 100); do kill -0 "$(cat "$2")" 2>/dev/null || break; sleep 0.1; done
       rm "$2"
     fi
     for point in etc/passwd dev tmp; do
