@@ -93,8 +93,8 @@ struct MountedPairs {
     let before = try usage()
     for point in points { fileByteCount += try read(point, reading, into: pages) }
     for path in paths { try stage.dropPages(of: path) }
-    // What the owner needs only while it is busy it gives back after a second or two.
-    Thread.sleep(milliseconds: 3000)
+    // What the owner needs only while it is busy it gives back after two or three seconds.
+    Thread.sleep(milliseconds: 5000)
     let (after, counted) = try withExtendedLifetime(pages) {
       (try usage(), try stage.pageCacheByteCount(cache: Self.cache))
     }
