@@ -12,6 +12,8 @@ package struct Negotiation: Equatable {
     .asyncRead, .asyncDirectIO, .parallelDirectoryOperations, .readDirectoryPlus,
     .readDirectoryPlusAutomatic, .maxPages, .cacheSymlinks, .noOpenSupport,
     .noOpenDirectorySupport, .extendedInit,
+    // For mounts with default_permissions, as all are: the kernel alone looks at owners.
+    .allowIDMapping,
   ]
 
   /// What is sent back.

@@ -56,6 +56,44 @@ struct PermissionTests {
   private let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"]
   private let member = ["--reuid=65534", "--regid=65534", "--groups=4711"]
 
+  /// Mounts `$0` once more at `$1`, with owners from 100,000 on in place of those from 0 on.
+  ///
+  /// By the kernel's calls: open_tree, mount_setattr with MOUNT_ATTR_IDMAP, and move_mount.
+  private static let mapOwners = """
+    unshare --user sleep 60 & keeper=$!
+    trap 'kill -KILL $keeper' EXIT
+    for i in $(seq 100); do
+      [ "$(readlink /proc/$keeper/ns/user)" = "$(readlink /proc/self/ns/user)" ] || break
+      sleep 0.05
+    done
+    for kind in uid gid; do echo 0 100000 65536 >/proc/$keeper/${kind}_map; done
+    perl -e '
+      my ($from, $to, $here) = ("$ARGV[1]\\0", "$ARGV[2]\\0", "\\0");
+      open my $namespace, "<", "/proc/$ARGV[0]/ns/user" or die "namespace: $!";
+      my $tree = syscall 428, -100, $from, 1;
+      die "open_tree: $!" if $tree < 0;
+      my $attributes = pack "Q4", 0x100000, 0, 0, fileno $namespace;
+      die "mount_setattr: $!" if syscall 442, $tree, $here, 0x1000, $attributes, 32;
+      die "move_mount: $!" if syscall 429, $tree, $here, -100, $to, 4;
+    ' $keeper "$0" "$1"
+    """
+
+  @Test(arguments: ways)
+  func `a mount can be shown with other owners`(way: [String]) throws {
+    try mount(way)
+    let mapped = stage.directory.file("mapped")
+    try FileManager.default.createDirectory(atPath: mapped, withIntermediateDirectories: false)
+    let outcome = try Command(["sh", "-c", Self.mapOwners, stage.mountPoint, mapped])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    defer { _ = try? Command(["umount", mapped]) }
+    let files = ["secret", "mine", "theirs"].map { "\(mapped)/\($0)" }
+    let owners = try Command(["stat", "-c", "%u:%g"] + files)
+    #expect(owners.text == "100000:100000\n165534:165534\n100000:104711\n")
+    let owner = ["--reuid=165534", "--regid=165534", "--clear-groups"]
+    #expect(try Command(["setpriv"] + owner + ["cat", "\(mapped)/mine"]).status == 0)
+    #expect(try Command(["setpriv"] + nobody + ["cat", "\(mapped)/mine"]).status != 0)
+  }
+
   @Test(arguments: ways)
   func `nothing can be written, not even by root`(way: [String]) throws {
     try mount(way)
