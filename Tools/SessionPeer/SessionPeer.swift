@@ -47,7 +47,7 @@ struct SessionPeer: ParsableCommand {
         filesystem: filesystem, device: try Mount.attach(source: image, on: directory),
         options: options)
       let thread = try serve(session)
-      while session.state == nil { Linux.Thread.sleep(milliseconds: 1) }
+      for _ in 0..<10_000 where session.state == nil { Linux.Thread.sleep(milliseconds: 1) }
       say("serving")
       let peer = try UnixSocket.accept(on: listener)
       guard let state = session.state else { throw ExitCode(70) }
