@@ -15,6 +15,17 @@ final class BounceBuffers: Sendable {
 
   private let idle = Lock([Bounce]())
 
+  /// Runs `body` with ``LargeBuffers/byteCount`` bytes of any content.
+  static func withLargeBuffer<Result>(_ body: (inout MutableRawSpan) -> Result) -> Result {
+    if var large = LargeBuffers.shared.take() {
+      var bytes = large.mutableBytes
+      return body(&bytes)
+    }
+    var buffer = AlignedBuffer(byteCount: LargeBuffers.byteCount)
+    var bytes = buffer.mutableBytes
+    return body(&bytes)
+  }
+
   /// Runs `body` with a buffer of `byteCount` bytes, the same in every call, and any content.
   func withBuffer<Result, Failure: Error>(
     ofByteCount byteCount: Int, _ body: (inout AlignedBuffer) throws(Failure) -> Result

@@ -195,20 +195,20 @@ extension CommitWriter {
     var seen: Set<UInt64> = []
     var latest: [PendingBlock] = []
     for block in batch.reversed() {
-      let key = UInt64(block.incarnation.handle) << 32 | UInt64(block.block)
       let incarnation = block.incarnation
       // After the object was resized, the block may end elsewhere.
       guard incarnation.isCurrent.load(ordering: .acquiring),
         core.geometry.validByteCount(ofBlock: block.block, in: incarnation.byteCount)
           == block.validByteCount
       else { continue }
-      guard seen.insert(key).inserted else {
+      guard seen.insert(block.place).inserted else {
         block.isOvertaken.store(true, ordering: .relaxed)
         continue
       }
       latest.append(block)
     }
-    return latest.reversed()
+    // Several threads fetch at once; what is read in order later ought to lie in order.
+    return latest.sorted { $0.place < $1.place }
   }
 
   /// Writes each block to its slot, neighbours in one call.
@@ -219,6 +219,7 @@ extension CommitWriter {
       var end = first + 1
       while end < slots.count, slots[end] == slots[end - 1] + 1 { end += 1 }
       try core.file.write(buffers[first..<end], slot: slots[first], of: core.geometry)
+      core.pageChecks.write(blocks[first..<end].lazy.map(\.pageChecks), slot: slots[first])
       first = end
     }
   }

@@ -35,11 +35,12 @@ final class DataFile: Sendable {
     try file.readableByteCount()
   }
 
-  /// Reads the start of a slot; false unless all of `target` was filled.
+  /// Reads a slot from byte `start` on, a multiple of a page; false unless all of `target` was
+  /// filled.
   func read(
-    slot: UInt32, of geometry: Geometry, into target: inout MutableRawSpan
+    slot: UInt32, from start: Int = 0, of geometry: Geometry, into target: inout MutableRawSpan
   ) throws(SystemError) -> Bool {
-    let offset = geometry.offset(ofSlot: slot)
+    let offset = geometry.offset(ofSlot: slot) + UInt64(start)
     do throws(SystemError) {
       if let count = try readDirectly(at: offset, geometry, into: &target) {
         return count >= target.byteCount
@@ -48,6 +49,18 @@ final class DataFile: Sendable {
       if error.errno != .invalidArgument { throw error }
     }
     return try file.read(into: &target, at: offset) == target.byteCount
+  }
+
+  /// Reads from byte `start` of `slot`, a multiple of a page, on and across the slots that follow it;
+  /// false unless all of `target` was filled, which takes memory that need not be copied into.
+  func readInPlace(
+    slot: UInt32, from start: Int, of geometry: Geometry, into target: inout MutableRawSpan
+  ) throws(SystemError) -> Bool {
+    let offset = geometry.offset(ofSlot: slot) + UInt64(start)
+    let wanted = target.byteCount
+    guard direct != nil else { return try file.read(into: &target, at: offset) == wanted }
+    guard target.isAligned(to: AlignedBuffer.alignment) else { return false }
+    return try direct?.read(into: &target, at: offset) == wanted
   }
 
   /// Reads past the page cache, in place when the memory is fit for it; nil when that is not done.

@@ -11,6 +11,8 @@ final class PendingBlock: Sendable {
   let buffer: FrozenBuffer
   let validByteCount: Int
   let checksum: UInt64
+  /// Those of the block's pages.
+  let pageChecks: [UInt64]
   /// Set by the writer when the index names the block, durably.
   let isDurable = Atomic<Bool>(false)
   /// Set by the writer when a later fill of the same block took this one's place.
@@ -29,7 +31,11 @@ final class PendingBlock: Sendable {
     validByteCount = bytes.byteCount
     // Here rather than on the writer thread: fillers are many.
     checksum = incarnation.identity.checksum(ofBlock: block, bytes)
+    pageChecks = PageChecks.checks(of: bytes, checksum: checksum)
   }
+
+  /// Tells blocks apart, and orders those of one object.
+  var place: UInt64 { UInt64(incarnation.handle) << 32 | UInt64(block) }
 
   /// Tells whoever waits what became of the block, once.
   func settle() {

@@ -167,6 +167,7 @@ extension CommitWriter {
     }
     // What is left of the file is waste, no error.
     _ = try? core.file.cut(to: geometry)
+    core.pageChecks.cut(to: geometry.slotCount)
     _ = core.table.resize(to: geometry.slotCount)
     return nil
   }

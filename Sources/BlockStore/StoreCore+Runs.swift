@@ -5,12 +5,18 @@ internal import Synchronization
 /// Reading several blocks at once: those whose slots are neighbours come by one call.
 extension StoreCore {
   /// The most that one call reads: as much as the kernel asks a mount for at a time.
-  private static let runByteCountMax = 1 << 20
+  private static let runByteCountMax = LargeBuffers.byteCount
 
-  private struct HeldBlock {
+  struct HeldBlock {
     let block: UInt32
     let pin: SlotTable.Pin
     let validByteCount: Int
+  }
+
+  /// Cached blocks, where they are at the moment.
+  struct Located {
+    var pending: [PendingBlock] = []
+    var held: [HeldBlock] = []
   }
 
   /// Reads those of the ascending `blocks` that are cached and lends each one's bytes to `body`.
@@ -22,78 +28,96 @@ extension StoreCore {
     _ body: (UInt32, RawSpan) -> Void
   ) {
     guard !isWithdrawn.load(ordering: .relaxed) else { return }
-    let now = Self.now
     let runCountMax = max(1, Self.runByteCountMax / geometry.blockByteCount)
     var first = 0
     while first < blocks.count {
       let end = min(blocks.count, first + runCountMax)
-      let held = hold(blocks[first..<end], of: incarnation, byteCount, now, body)
-      var start = 0
-      while start < held.count {
-        var next = start + 1
-        while next < held.count, held[next].pin.slot == held[next - 1].pin.slot + 1 { next += 1 }
-        readRun(held[start..<next], of: incarnation, body)
-        start = next
+      let located = locate(blocks[first..<end], of: incarnation, byteCount)
+      for pending in located.pending {
+        let buffer = pending.buffer
+        body(pending.block, buffer.bytes.extracting(0..<pending.validByteCount))
       }
+      for run in runs(in: located.held) { readRun(run, of: incarnation, body) }
       first = end
     }
   }
 
-  /// Lends what waits to be written to `body`, and holds the slots of what is on disk.
-  private func hold(
-    _ blocks: ArraySlice<UInt32>, of incarnation: Incarnation, _ byteCount: UInt64, _ now: UInt32,
-    _ body: (UInt32, RawSpan) -> Void
-  ) -> [HeldBlock] {
-    var held: [HeldBlock] = []
-    held.reserveCapacity(blocks.count)
+  /// Finds what of `blocks` is cached, and holds the slots of what is on disk.
+  func locate(
+    _ blocks: some Sequence<UInt32>, of incarnation: Incarnation, _ byteCount: UInt64
+  ) -> Located {
+    let now = Self.now
+    var located = Located()
     for block in blocks {
       guard let validByteCount = geometry.validByteCount(ofBlock: block, in: byteCount) else {
         continue
       }
       // In this order: a block enters the table before it leaves the queue.
       if let pending = pending(incarnation, block: block, validByteCount: validByteCount) {
-        let buffer = pending.buffer
-        body(block, buffer.bytes.extracting(0..<validByteCount))
+        located.pending.append(pending)
       } else if let pin = table.pin(handle: incarnation.handle, block: block, now: now) {
         incarnation.noteUse(at: now)
-        held.append(HeldBlock(block: block, pin: pin, validByteCount: validByteCount))
+        located.held.append(HeldBlock(block: block, pin: pin, validByteCount: validByteCount))
       }
     }
-    return held
+    return located
+  }
+
+  /// `held`, cut into those whose slots are neighbours.
+  private func runs(in held: [HeldBlock]) -> [ArraySlice<HeldBlock>] {
+    var runs: [ArraySlice<HeldBlock>] = []
+    var start = 0
+    while start < held.count {
+      var end = start + 1
+      while end < held.count, held[end].pin.slot == held[end - 1].pin.slot + 1 { end += 1 }
+      runs.append(held[start..<end])
+      start = end
+    }
+    return runs
   }
 
   /// Reads neighbours and lets go of them.
   private func readRun(
     _ run: ArraySlice<HeldBlock>, of incarnation: Incarnation, _ body: (UInt32, RawSpan) -> Void
   ) {
+    if run.count == 1 {
+      file.bounces.withBuffer(ofByteCount: geometry.blockByteCount) { buffer in
+        var bytes = buffer.mutableBytes
+        readRun(run, of: incarnation, by: &bytes, body)
+      }
+    } else {
+      BounceBuffers.withLargeBuffer { bytes in readRun(run, of: incarnation, by: &bytes, body) }
+    }
+  }
+
+  /// The same by way of `bytes`, which has room for them.
+  private func readRun(
+    _ run: ArraySlice<HeldBlock>, of incarnation: Incarnation, by bytes: inout MutableRawSpan,
+    _ body: (UInt32, RawSpan) -> Void
+  ) {
     guard let first = run.first, let last = run.last else { return }
     let slotByteCount = geometry.blockByteCount
-    let isSingle = run.count == 1
-    let bounces = isSingle ? file.bounces : runBounces
-    bounces.withBuffer(ofByteCount: isSingle ? slotByteCount : Self.runByteCountMax) { buffer in
+    var isRead = false
+    if run.count > 1 {
       let byteCount =
         (run.count - 1) * slotByteCount
         + last.validByteCount.roundedUp(toMultipleOf: AlignedBuffer.alignment)
-      var bytes = buffer.mutableBytes
-      var isRead = false
-      if !isSingle {
-        var part = bytes._mutatingExtracting(0..<byteCount)
-        isRead = (try? file.read(slot: first.pin.slot, of: geometry, into: &part)) ?? false
-      }
-      for (index, held) in run.enumerated() {
-        let start = index * slotByteCount
-        // A bad sector costs the block that has it, not its neighbours: they are read by themselves.
-        var slot = bytes._mutatingExtracting(start..<start + slotByteCount)
-        let isRight =
-          isRead
-          ? isRight(
-            slot.bytes.extracting(0..<held.validByteCount), held.block, held.pin, of: incarnation)
-          : readSlot(
-            held.pin, incarnation: incarnation, block: held.block,
-            validByteCount: held.validByteCount, into: &slot)
-        if isRight { body(held.block, slot.bytes.extracting(0..<held.validByteCount)) }
-        release(held.pin, keeping: isRight)
-      }
+      var part = bytes._mutatingExtracting(0..<byteCount)
+      isRead = (try? file.read(slot: first.pin.slot, of: geometry, into: &part)) ?? false
+    }
+    for (index, held) in run.enumerated() {
+      let start = index * slotByteCount
+      // A bad sector costs the block that has it, not its neighbours: they are read by themselves.
+      var slot = bytes._mutatingExtracting(start..<start + slotByteCount)
+      let isRight =
+        isRead
+        ? isRight(
+          slot.bytes.extracting(0..<held.validByteCount), held.block, held.pin, of: incarnation)
+        : readSlot(
+          held.pin, incarnation: incarnation, block: held.block,
+          validByteCount: held.validByteCount, into: &slot)
+      if isRight { body(held.block, slot.bytes.extracting(0..<held.validByteCount)) }
+      release(held.pin, keeping: isRight)
     }
   }
 }

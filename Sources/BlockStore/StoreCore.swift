@@ -8,13 +8,12 @@ final class StoreCore: Sendable {
   private let blockSizeBits: UInt8
   private let slotCount: Atomic<Int>
   let file: DataFile
+  let pageChecks: PageChecks
   let table: SlotTable
   let objects = ObjectTable()
   let queue: FillQueue
   let fingerprints = FingerprintQueue()
   let counters = StoreCounters()
-  /// For reads of several slots.
-  let runBounces = BounceBuffers()
   /// Slots that failed a reader's check and are out of the table; the writer clears their records.
   let failedSlots = Lock([UInt32]())
 
@@ -42,6 +41,8 @@ final class StoreCore: Sendable {
     slotCount = Atomic(geometry.slotCount)
     self.file = file
     self.table = table
+    pageChecks = PageChecks(directory: directory, blockByteCount: geometry.blockByteCount)
+    pageChecks.cut(to: geometry.slotCount)
     queue = FillQueue(geometry, fillWait: fillWait)
   }
 

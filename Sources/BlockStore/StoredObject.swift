@@ -32,6 +32,9 @@ package final class StoredObject: Sendable {
   /// Bytes of a whole block.
   package var blockByteCount: Int { store.blockByteCount }
 
+  /// The unit in which parts of a block are read.
+  package static let pageByteCount = PageChecks.pageByteCount
+
   /// Whether the object has been invalidated or removed since it was bound.
   package var isStale: Bool {
     incarnation.map { !$0.isCurrent.load(ordering: .acquiring) } ?? false
@@ -88,6 +91,40 @@ package final class StoredObject: Sendable {
       return false
     }
     core.counters.misses.count(blocks.count - hitCount)
+    return true
+  }
+
+  /// Reads the object's bytes from `offset` into all of `target`, as far as they are cached, and
+  /// appends the blocks that are misses to `missing`.
+  ///
+  /// What `target`, which ends within the object, holds of those is unspecified. Of a block that is
+  /// wanted in part only that is read, if the range begins and ends with a page of 4 KiB or the object;
+  /// otherwise it is a miss. Returns false when the object is stale; then all blocks are misses.
+  package func read(
+    at offset: UInt64, into target: inout MutableRawSpan, missing: inout [UInt32]
+  ) -> Bool {
+    guard target.byteCount > 0 else { return true }
+    let knownCount = missing.count
+    let size = UInt64(blockByteCount)
+    let blocks =
+      UInt32(offset / size)..<UInt32((offset + UInt64(target.byteCount) - 1) / size) + 1
+    if let incarnation, incarnation.isUsable {
+      core.read(incarnation, at: offset, of: byteCount, into: &target, missing: &missing)
+      // What was read may be of an epoch that ended meanwhile.
+      if !incarnation.isUsable {
+        missing.removeSubrange(knownCount...)
+        missing.append(contentsOf: blocks)
+      }
+    } else {
+      missing.append(contentsOf: blocks)
+    }
+    let missCount = missing.count - knownCount
+    core.counters.hits.count(blocks.count - missCount)
+    if isStale {
+      core.counters.staleReads.count(missCount)
+      return false
+    }
+    core.counters.misses.count(missCount)
     return true
   }
 

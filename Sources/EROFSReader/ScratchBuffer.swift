@@ -1,3 +1,5 @@
+internal import Linux
+
 /// Memory for compressed bytes on their way to a decoder, used again for the next ones.
 ///
 /// It starts with arbitrary content, for all that is used of it is read into before. A thread at a
@@ -6,14 +8,22 @@
 final class ScratchBuffer {
   let byteCount: Int
   private let base: UnsafeMutableRawPointer
+  /// What owns the memory at `base`; nil when this does.
+  private let large: LargeBuffer?
 
   init(byteCount: Int) {
     self.byteCount = byteCount
-    unsafe base = .allocate(byteCount: byteCount, alignment: 8)
+    if byteCount <= LargeBuffers.byteCount, let buffer = LargeBuffers.shared.take() {
+      unsafe base = buffer.start
+      large = consume buffer
+    } else {
+      unsafe base = .allocate(byteCount: byteCount, alignment: AlignedBuffer.alignment)
+      large = nil
+    }
   }
 
   deinit {
-    unsafe base.deallocate()
+    if large == nil { unsafe base.deallocate() }
   }
 
   var bytes: RawSpan {

@@ -10,7 +10,7 @@ final class Crew: Sendable {
   /// attempts to wake threads that missed the last one on their way into read(2).
   private static let patience: UInt64 = 2_000_000
 
-  /// How long a thread keeps the memory of large replies when there are no more of them.
+  /// How long nobody has to ask for anything before what answering took is given back.
   private static let restInterval: UInt64 = 1_000_000_000
 
   private struct State {
@@ -28,7 +28,7 @@ final class Crew: Sendable {
   private let idleCount = Atomic(0)
   /// Set by the last thread to become busy, cleared once that has been looked into.
   private let isExhausted = Atomic(false)
-  /// Whether some thread has memory to give back.
+  /// Whether there is memory to give back.
   private let isSwollen = Atomic(false)
 
   /// No threads yet, and at most `countMax` in the end.
@@ -99,8 +99,7 @@ final class Crew: Sendable {
   /// Waits for all threads, calling `onExhaustion` when they have all been busy for a while; throws
   /// the first failure of one.
   ///
-  /// After a thread had memory to give back `onRest` is called every second or so, until it returns
-  /// false.
+  /// After a large reply `onRest` is called every second or so, until it returns false.
   func awaitEnd(
     onExhaustion: () -> Void = {}, onRest: () -> Bool = { false }
   ) throws(FUSEError) {
@@ -127,22 +126,19 @@ final class Crew: Sendable {
     state.signalAll()
   }
 
-  /// Notes that a thread has memory to give back later.
-  func noteSwelling() {
-    guard !isSwollen.exchange(true, ordering: .sequentiallyConsistent) else { return }
+  /// Notes that a large reply takes memory, to be given back later.
+  func noteLargeReply() {
+    guard !isSwollen.load(ordering: .relaxed),
+      !isSwollen.exchange(true, ordering: .sequentiallyConsistent)
+    else { return }
     state.withLock { _ in }
     state.signalAll()
-  }
-
-  /// Interrupts thread `index` in its wait for a request.
-  func interrupt(_ index: Int) {
-    state.withLock { $0.threads.first { $0.index == index }?.thread }?.interrupt()
   }
 
   private func wait(
     _ condition: (State) -> Bool, onExhaustion: () -> Void = {}, onRest: () -> Bool = { false }
   ) {
-    // When threads are looked at next.
+    // When `onRest` is called next.
     var rest: UInt64?
     while true {
       let isStopping = self.isStopping

@@ -47,41 +47,66 @@ package struct Dispatcher: Sendable {
   package func answer(
     _ request: RawSpan, in buffer: inout MutableRawSpan, context: RequestContext? = nil
   ) -> Answer {
+    var payload = buffer[bytes: Self.payloadOffset..<buffer.byteCount]
+    guard let header = reply(to: request, in: &payload, context: context) else {
+      return Answer(reply: nil)
+    }
+    return Self.seal(header, in: &buffer)
+  }
+
+  /// Answers `request` with what it puts first in `payload`, which has room for
+  /// `payloadByteCountMin` bytes or more, and the header that belongs before it; nil when the request
+  /// wants no reply.
+  ///
+  /// `context` is the calling thread's.
+  func reply(
+    to request: RawSpan, in payload: inout MutableRawSpan, context: RequestContext? = nil
+  ) -> ReplyHeader? {
     let header: RequestHeader
     do throws(MessageError) {
       header = try RequestHeader(decoding: request)
     } catch {
       // With the identity known the caller can be told; otherwise nobody waits.
-      guard request.byteCount >= RequestHeader.byteCount else { return Answer(reply: nil) }
-      return Self.fail(request.load(fromByteOffset: 8), .invalidArgument, in: &buffer)
+      guard request.byteCount >= RequestHeader.byteCount else { return nil }
+      return Self.failure(of: request.load(fromByteOffset: 8), .invalidArgument)
     }
     context?.begin(header.unique)
     defer { context?.end() }
     guard let opcode = header.opcode else {
-      return Self.fail(header.unique, .notImplemented, in: &buffer)
+      return Self.failure(of: header.unique, .notImplemented)
     }
-    let body = request.extracting(
-      RequestHeader.byteCount..<RequestHeader.byteCount + header.bodyByteCount)
+    let body = header.body(in: request)
     if !opcode.expectsReply {
       if opcode == .interrupt { interrupt(body) }
-      return Answer(reply: nil)
+      return nil
     }
     do throws(Errno) {
-      var payload = buffer[bytes: Self.payloadOffset..<buffer.byteCount]
       let byteCount = try perform(opcode, on: header.node, body, into: &payload)
-      return Self.seal(ReplyHeader(unique: header.unique, payloadByteCount: byteCount), in: &buffer)
+      return ReplyHeader(unique: header.unique, payloadByteCount: byteCount)
     } catch {
-      return Self.fail(header.unique, error, in: &buffer)
+      return Self.failure(of: header.unique, error)
     }
+  }
+
+  /// How many bytes `request` asks for, if it is a READ; otherwise 0.
+  static func readByteCount(of request: RawSpan) -> Int {
+    guard let header = try? RequestHeader(decoding: request), header.opcode == .read,
+      let read = try? ReadRequest(decoding: header.body(in: request))
+    else { return 0 }
+    return read.capacity
   }
 
   /// Makes `buffer` a reply that fails the request `unique`.
   package static func fail(
     _ unique: UInt64, _ errno: Errno, in buffer: inout MutableRawSpan
   ) -> Answer {
+    seal(failure(of: unique, errno), in: &buffer)
+  }
+
+  private static func failure(of unique: UInt64, _ errno: Errno) -> ReplyHeader {
     // The kernel refuses numbers out of this range, and then the caller would wait for ever.
     let number = 1..<512 ~= errno.rawValue ? errno.rawValue : Errno.ioError.rawValue
-    return seal(ReplyHeader(unique: unique, errorNumber: number), in: &buffer)
+    return ReplyHeader(unique: unique, errorNumber: number)
   }
 
   static func seal(_ header: ReplyHeader, in buffer: inout MutableRawSpan) -> Answer {
@@ -121,5 +146,13 @@ package struct Dispatcher: Sendable {
     case .initialize: throw .ioError
     default: throw opcode.modifies ? .readOnlyFilesystem : .notImplemented
     }
+  }
+}
+
+extension RequestHeader {
+  /// What follows the header in `request`, from which it was decoded.
+  @_lifetime(copy request)
+  fileprivate func body(in request: RawSpan) -> RawSpan {
+    request.extracting(Self.byteCount..<Self.byteCount + bodyByteCount)
   }
 }

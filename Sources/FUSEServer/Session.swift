@@ -89,7 +89,7 @@ package final class Session: Sendable {
       try crew.awaitEnd {
         addThread(device, dispatcher)
       } onRest: {
-        shrinkWorkers()
+        giveBack()
       }
     } else {
       try crew.awaitEnd()
@@ -116,22 +116,19 @@ package final class Session: Sendable {
       counts.requestCount += worker.requestCount.load(ordering: .relaxed)
       counts.failureCount += worker.failureCount.load(ordering: .relaxed)
       counts.lostReplyCount += worker.lostReplyCount.load(ordering: .relaxed)
-      if worker.isSwollen { counts.swollenThreadCount += 1 }
     }
   }
 
-  /// Has threads at rest give back the memory of large replies, and when all have and nobody asks for
-  /// anything, the filesystem and the allocator what answering took; whether there is more to do.
-  private func shrinkWorkers() -> Bool {
+  /// Gives back memory of large replies that was not in use for a while, and when nobody asks for
+  /// anything, what answering took the filesystem and the allocator; whether there is more to do.
+  private func giveBack() -> Bool {
     let requestCount = counts.requestCount
-    let isBusy = seenRequestCount.exchange(requestCount, ordering: .relaxed) != requestCount
-    var isSwollen = false
-    for (index, worker) in workers.enumerated() where worker.isSwollen {
-      isSwollen = true
-      if worker.isAtRest() { crew.interrupt(index) }
+    guard seenRequestCount.exchange(requestCount, ordering: .relaxed) == requestCount else {
+      LargeBuffers.shared.discardIdle()
+      return true
     }
-    if isSwollen || isBusy { return true }
     filesystem.rested()
+    LargeBuffers.shared.discardIdle(evenRecent: true)
     HeapMemory.returnUnused()
     return false
   }

@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// One thread's part of a session: read a request, answer it, repeat.
 ///
-/// Its two buffers are all the memory that it needs, whatever is asked. What a large reply took of it
-/// goes back when the thread has had none for a while.
+/// Its two buffers are all the memory that it needs, whatever is asked, but for what a large READ
+/// returns: for that it takes one of the ``LargeBuffers`` while it is at it.
 final class Worker: Sendable {
   /// At least the kernel's minimum of 8 KiB; more only makes FORGET batches larger.
   static let requestByteCountMax = 32 << 10
@@ -21,14 +21,7 @@ final class Worker: Sendable {
     case failure(Errno)
   }
 
-  /// Replies above it leave memory behind that is worth giving back.
-  private static let smallReplyByteCountMax = 64 << 10
-
   let context = RequestContext()
-  private let swollen = Atomic(false)
-  /// Whether there was a large reply since ``isAtRest()`` was asked last.
-  private let isInUse = Atomic(false)
-  private let shrinks = Atomic(false)
   let requestCount = Atomic<UInt64>(0)
   let failureCount = Atomic<UInt64>(0)
   let lostReplyCount = Atomic<UInt64>(0)
@@ -40,8 +33,7 @@ final class Worker: Sendable {
     _ device: FUSEDevice, _ dispatcher: Dispatcher, _ crew: Crew, isSpare: Bool = false
   ) throws(FUSEError) {
     var request = AlignedBuffer(byteCount: Self.requestByteCountMax)
-    // Most of it is touched only by a thread that gets a large READ.
-    let byteCount = Dispatcher.payloadOffset + ServingOptions.readByteCountMax
+    let byteCount = Dispatcher.payloadOffset + Dispatcher.payloadByteCountMin
     guard var reply = try? MappedBuffer(byteCount: byteCount) else {
       if isSpare { return }
       throw FUSEError(.system(.outOfMemory), detail: "no memory to serve with")
@@ -53,20 +45,16 @@ final class Worker: Sendable {
         crew.endWaiting()
         switch receipt {
         case .message(let byteCount):
+          let message = request.bytes.extracting(first: byteCount)
+          if Dispatcher.readByteCount(of: message) > Dispatcher.payloadByteCountMin {
+            crew.noteLargeReply()
+            answerLarge(message, with: &reply, on: device, dispatcher)
+            continue
+          }
           var target = reply.mutableBytes
-          let answer = dispatcher.answer(
-            request.bytes.extracting(first: byteCount), in: &target, context: context)
-          requestCount.add(1, ordering: .relaxed)
-          if answer.errorNumber != 0 { failureCount.add(1, ordering: .relaxed) }
-          if let range = answer.reply {
-            if range.count > Self.smallReplyByteCountMax { swell(crew) }
-            send(reply.bytes.extracting(range), to: device)
-          }
-        case .nothing:
-          if shrinks.exchange(false, ordering: .relaxed) {
-            reply.discard()
-            swollen.store(false, ordering: .sequentiallyConsistent)
-          }
+          let answer = dispatcher.answer(message, in: &target, context: context)
+          finish(answer, in: reply, on: device)
+        case .nothing: break
         case .end: return
         case .failure(let errno): throw FUSEError(.system(errno), detail: "reading /dev/fuse")
         }
@@ -74,20 +62,41 @@ final class Worker: Sendable {
     }
   }
 
-  private func swell(_ crew: Crew) {
-    isInUse.store(true, ordering: .relaxed)
-    if !swollen.exchange(true, ordering: .sequentiallyConsistent) { crew.noteSwelling() }
+  /// Answers `message`, a READ of more than `reply` has room for.
+  private func answerLarge(
+    _ message: RawSpan, with reply: inout MappedBuffer, on device: FUSEDevice,
+    _ dispatcher: Dispatcher
+  ) {
+    var head = reply.mutableBytes
+    guard var payload = LargeBuffers.shared.take() else {
+      // A part of it would be taken for the end of the file.
+      let failure = Dispatcher.fail(message.load(fromByteOffset: 8), .outOfMemory, in: &head)
+      return finish(failure, in: reply, on: device)
+    }
+    var target = payload.mutableBytes
+    guard let header = dispatcher.reply(to: message, in: &target, context: context) else { return }
+    let answer = Dispatcher.seal(header, in: &head)
+    finish(
+      answer, in: reply, followedBy: payload.bytes.extracting(first: header.payloadByteCount),
+      on: device)
   }
 
-  /// Whether a large reply has left memory behind.
-  var isSwollen: Bool { swollen.load(ordering: .sequentiallyConsistent) }
-
-  /// Whether there was no large reply since this was asked last; the thread gives its memory back then,
-  /// as soon as its wait for a request is interrupted.
-  func isAtRest() -> Bool {
-    guard !isInUse.exchange(false, ordering: .relaxed) else { return false }
-    shrinks.store(true, ordering: .relaxed)
-    return true
+  /// Counts `answer` and sends it: its header, which is in `reply`, and the payload from there or from
+  /// elsewhere.
+  private func finish(
+    _ answer: Dispatcher.Answer, in reply: borrowing MappedBuffer,
+    followedBy payload: RawSpan = RawSpan(), on device: FUSEDevice
+  ) {
+    requestCount.add(1, ordering: .relaxed)
+    if answer.errorNumber != 0 { failureCount.add(1, ordering: .relaxed) }
+    guard let range = answer.reply else { return }
+    if payload.isEmpty {
+      send(reply.bytes.extracting(range), to: device)
+    } else {
+      send(
+        reply.bytes.extracting(range.lowerBound..<Dispatcher.payloadOffset), followedBy: payload,
+        to: device)
+    }
   }
 
   /// Waits for a request and puts it into `buffer`.
@@ -104,9 +113,16 @@ final class Worker: Sendable {
     }
   }
 
-  private func send(_ message: RawSpan, to device: FUSEDevice) {
+  /// Sends `message`, which begins with its header, and what comes behind it.
+  private func send(
+    _ message: RawSpan, followedBy payload: RawSpan = RawSpan(), to device: FUSEDevice
+  ) {
     do throws(Errno) {
-      try device.descriptor.writeMessage(message)
+      if payload.isEmpty {
+        try device.descriptor.writeMessage(message)
+      } else {
+        try device.descriptor.writeMessage(message, payload)
+      }
     } catch {
       // ENOENT: the caller was killed and nobody waits. ENODEV: the mount is gone, as the next read
       // will say. In both cases there is nobody left to tell.

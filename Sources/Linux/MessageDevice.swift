@@ -26,6 +26,30 @@ extension FileDescriptor {
     }
   }
 
+  /// One writev(2) of the whole message, which is in two parts, repeated on EINTR.
+  package func writeMessage(_ first: RawSpan, _ second: RawSpan) throws(Errno) {
+    while true {
+      let count = unsafe first.withUnsafeBytes { first in
+        unsafe second.withUnsafeBytes { second in
+          var parts: [2 of iovec] = unsafe [
+            iovec(
+              iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count),
+            iovec(
+              iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress),
+              iov_len: second.count),
+          ]
+          var span = unsafe parts.mutableSpan
+          return unsafe span.withUnsafeMutableBufferPointer { parts in
+            unsafe writev(rawValue, parts.baseAddress, 2)
+          }
+        }
+      }
+      if count >= 0 { return }
+      let errno = Errno.current
+      if errno != .interrupted { throw errno }
+    }
+  }
+
   /// Has the connection that this one serves read `file` itself; the number to do so by.
   package func registerBackingFile(_ file: borrowing FileDescriptor) throws(Errno) -> Int32 {
     let id = cullet_fuse_open_backing(rawValue, file.rawValue)

@@ -16,6 +16,7 @@ package final class CachedObject: Sendable {
   private let tiers: Tiers
   private let flights = FlightTable()
   private let readAhead = Lock(ReadAhead())
+  private let recentParts = Lock(RecentParts())
   private let binding: Lock<StoredObject>
   private let staleness = Lock(false)
 
@@ -56,16 +57,73 @@ package final class CachedObject: Sendable {
       copy(hit.bytes, of: block, into: &target, for: range)
       block += 1
     }
+    var fillsMemory = true
     if block < blocks.upperBound {
-      try readMissing(block..<blocks.upperBound, into: &target, for: range)
+      fillsMemory = try readMissing(block..<blocks.upperBound, into: &target, for: range)
     }
-    fetchAhead(of: blocks)
+    fetchAhead(of: blocks, alsoFromDisk: fillsMemory)
   }
 
-  /// Loads every block of `range` that memory lacks, each by whoever came first.
+  /// Reads `blocks`, the first of which memory lacks; whether some of them went by way of memory.
+  ///
+  /// What is on disk is read straight into `target`, but for blocks of which small parts are read one
+  /// after the other: those come into memory whole.
   private func readMissing(
     _ blocks: Range<UInt32>, into target: inout MutableRawSpan, for range: ByteRange
+  ) throws(ReadPathError) -> Bool {
+    let stored = self.stored
+    // Who reads much at a time comes back for the rest of the last block in the same way.
+    let takesParts =
+      range.byteCount >= UInt64(blockByteCount) || !recentParts.withLock { $0.isNearby(blocks) }
+    var missing: [UInt32] = []
+    var block = blocks.lowerBound
+    while block < blocks.upperBound {
+      if let bytes = tiers.memory.peek(key(block)) {
+        copy(bytes, of: block, into: &target, for: range)
+        block += 1
+        continue
+      }
+      var end = block
+      while end < blocks.upperBound, isInPlace(end, for: range, takesParts),
+        stored.contains(block: end),
+        end == block || tiers.memory.peek(key(end)) == nil, !flights.contains(end)
+      {
+        end += 1
+      }
+      guard end > block else {
+        missing.append(block)
+        block += 1
+        continue
+      }
+      let size = UInt64(blockByteCount)
+      let start = max(range.offset, UInt64(block) * size)
+      let partEnd = min(range.end, UInt64(end) * size)
+      var part = target._mutatingExtracting(
+        Int(start - range.offset)..<Int(partEnd - range.offset))
+      if !stored.read(at: start, into: &part, missing: &missing) { rebind() }
+      block = end
+    }
+    guard !missing.isEmpty else { return false }
+    try load(missing, into: &target, for: range)
+    return true
+  }
+
+  /// Whether what `range` has of `block` is read by itself when it is on disk: all of it, or if
+  /// `takesParts` whole pages.
+  private func isInPlace(_ block: UInt32, for range: ByteRange, _ takesParts: Bool) -> Bool {
+    let start = UInt64(block) * UInt64(blockByteCount)
+    let end = start + UInt64(validByteCount(of: block))
+    if range.offset <= start, range.end >= end { return true }
+    let page = UInt64(StoredObject.pageByteCount)
+    return takesParts && max(range.offset, start) % page == 0
+      && (range.end >= end || range.end % page == 0)
+  }
+
+  /// Loads `blocks` of `range` into memory, each by whoever came first, and copies what is wanted.
+  private func load(
+    _ blocks: [UInt32], into target: inout MutableRawSpan, for range: ByteRange
   ) throws(ReadPathError) {
+    guard !blocks.isEmpty else { return }
     var landing: [(block: UInt32, flight: Flight)] = []
     var owned: [UInt32] = []
     for block in blocks {
@@ -150,10 +208,15 @@ package final class CachedObject: Sendable {
     binding.withLock { $0 = new }
   }
 
-  private func fetchAhead(of blocks: Range<UInt32>) {
+  /// Brings what a reader in order wants after `blocks` into memory; what is on disk only for one who
+  /// reads by way of memory, for whoever else reads in order reads ahead himself.
+  private func fetchAhead(of blocks: Range<UInt32>, alsoFromDisk: Bool) {
     let ahead = readAhead.withLock { $0.advance(past: blocks, of: blockCount) }
+    guard !ahead.isEmpty else { return }
+    let stored = self.stored
     var absent: [UInt32] = []
     for block in ahead where tiers.memory.peek(key(block)) == nil {
+      if !alsoFromDisk, stored.contains(block: block) { continue }
       // Once more, for it may have landed since.
       let isClaimed = flights.claimAhead(block) { tiers.memory.peek(key(block)) != nil }
       if isClaimed { absent.append(block) }

@@ -70,6 +70,11 @@ final class FlightTable: Sendable {
     }
   }
 
+  /// Whether somebody loads `block` at the moment.
+  func contains(_ block: UInt32) -> Bool {
+    flights.withLock { $0[block] != nil }
+  }
+
   /// Starts a flight that nobody waits for yet; false when the block is loaded or resident already.
   func claimAhead(_ block: UInt32, unlessResident isResident: () -> Bool) -> Bool {
     flights.withLock { flights in

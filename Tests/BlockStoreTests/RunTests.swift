@@ -45,6 +45,19 @@ import Testing
     #expect(breaks.count <= 1)
   }
 
+  @Test func `what is filled out of order lies in order nevertheless`() throws {
+    let store = try fixture.open()
+    let object = try store.bind("a")
+    for block in [3, 1, 0, 2, 7, 5, 4, 6] as [UInt32] { object.fill(block) }
+    try store.flush()
+    let offsets = try (0..<8).map { block in
+      try #require(try fixture.slotOffset(holding: StoreFixture.bytes(block)))
+    }
+    // In one batch, or the disk was so slow that there were more.
+    let breaks = (1..<8).count { offsets[$0] != offsets[$0 - 1] + 65536 }
+    #expect(breaks < Int(max(1, store.status().disk.commits)))
+  }
+
   @Test func `several blocks are read at once, whether on disk, on their way, or missing`() throws {
     let store = try fixture.open()
     let object = try store.bind("a", blocks: 60)

@@ -128,9 +128,10 @@ import Testing
         #expect(try object.isRight(at: 0, count: Int(object.byteCount)))
         #expect(origin.requests.isEmpty)
         #expect(rig.store.status().disk.hits == 51)
-        // From memory now.
+        // Whoever reads all of it keeps it himself, or reads it again from the disk.
+        #expect(rig.tiers.memory.statistics.blockCount == 0)
         #expect(try object.isRight(at: 0, count: Int(object.byteCount)))
-        #expect(rig.store.status().disk.hits == 51)
+        #expect(rig.store.status().disk.hits == 102)
       }
     }
   }
