@@ -83,6 +83,11 @@ package final class Image: Sendable {
     try requireDirectoryAsRoot()
   }
 
+  /// The bytes of the image and its extra devices.
+  package var storedByteCount: UInt64 {
+    (0...superblock.extraDeviceCount).reduce(0) { $0 &+ devices.byteCount(of: $1) }
+  }
+
   /// Lets go of what was decoded, and of what decoding takes.
   ///
   /// It comes back with the next reads; metadata stays.

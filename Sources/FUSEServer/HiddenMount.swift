@@ -5,10 +5,10 @@ package import Linux
 ///
 /// It ends with the last file that is open in it once this is gone; its ``Session`` ends then.
 package struct HiddenMount: Sendable {
-  /// Its root, which keeps the mount but not the connection: who waits for an answer through it gets
-  /// an error when the session has gone.
+  /// Its root, or that of a mount on its files, which keeps the mount but not the connection: who waits
+  /// for an answer through it gets an error when the session has gone.
   package struct Root: Sendable {
-    fileprivate let mount: DetachedMount
+    let mount: DetachedMount
 
     /// Gives its files the read-ahead window that other mounts have; waits for the ``Session``.
     package func raiseReadAhead() {

@@ -43,6 +43,16 @@ package enum KernelMount {
     }
   }
 
+  /// Mounts what `request` names, all of it in `hidden`, which is being served, on no directory.
+  ///
+  /// As for ``attach(_:in:on:)``. Its files can be opened by what is returned; it ends with that and the
+  /// last of them.
+  package static func hide(
+    _ request: Request, in hidden: HiddenMount
+  ) throws(FUSEError) -> HiddenMount.Root {
+    HiddenMount.Root(mount: try make(request, in: hidden.mount, for: request.image))
+  }
+
   /// Returns when the mount that left `mark` is on no directory any more, or soon after `isOver`.
   package static func waitForEnd(
     of mark: ServedMark, unless isOver: () -> Bool

@@ -3,24 +3,21 @@ internal import EROFSReader
 internal import FUSEProtocol
 internal import FUSEServer
 internal import Linux
-internal import PageTier
 
-/// The files of one image mount that the kernel reads through the content mount.
+/// The files of one image mount that the kernel reads elsewhere, as `Backing` says.
 ///
 /// While a file is open it stays as it was opened first, for the kernel refuses two ways at once. The
 /// registration of a file that nobody has open is kept for the next, up to ``idleCountMax`` of them.
-/// Whatever goes wrong, the file is opened as though there were no content mount. Thread-safe.
-final class BackedFiles: Sendable {
+/// Whatever goes wrong, the file is opened as though there were no backing. Thread-safe.
+final class BackedFiles<Backing: FileBacking>: FileOpener {
   /// Registrations of files that nobody has open: some kilobytes of the kernel's memory each.
-  private static let idleCountMax = 4096
-  /// Files that are remembered; others are opened as though there were no content mount.
-  private static let fileCountMax = 1 << 17
-  /// What the kernel repeats when a file is closed that ``open(_:)`` has opened; never of others.
-  static let handle: UInt64 = 1
+  private static var idleCountMax: Int { 4096 }
+  /// Files that are remembered; others are opened as though there were no backing.
+  private static var fileCountMax: Int { 1 << 17 }
 
   private struct Entry {
     /// What stands for the file; nil before that is known.
-    var node: ContentNode?
+    var node: Backing.Node?
     /// The node's registration with this mount; 0 for none.
     var backingID: Int32 = 0
     var openCount: UInt32 = 0
@@ -31,9 +28,9 @@ final class BackedFiles: Sendable {
 
     var reply: OpenReply {
       backingID == 0
-        ? .cached(handle: BackedFiles.handle)
+        ? .cached(handle: backedFileHandle)
         : OpenReply(
-          flags: [.passthrough, .noFlush], handle: BackedFiles.handle, backingID: backingID)
+          flags: [.passthrough, .noFlush], handle: backedFileHandle, backingID: backingID)
     }
   }
 
@@ -45,7 +42,7 @@ final class BackedFiles: Sendable {
     /// Never 0.
     var closingCount: UInt32 = 0
     /// Nodes that files had before: a mapping outlives its file's last descriptor, and may need them.
-    var former: [ContentNode] = []
+    var former: [Backing.Node] = []
 
     /// Takes note that nobody has the registered file `nid` open.
     mutating func becameIdle(_ nid: UInt64) {
@@ -64,17 +61,15 @@ final class BackedFiles: Sendable {
 
   private let state = Lock(State())
   private let connection = Lock<Connection?>(nil)
-  private let image: PagedImage
-  private let content: SharedContent
+  private let backing: Backing
 
-  init(of image: PagedImage, in content: SharedContent) {
-    self.image = image
-    self.content = content
+  init(by backing: Backing) {
+    self.backing = backing
   }
 
   deinit {
     let nodes = state.withLock { $0.entries.values.compactMap(\.node) + $0.former }
-    for node in nodes { content.leave(node, image) }
+    for node in nodes { backing.leave(node) }
   }
 
   /// Hears of the mount's connection.
@@ -83,25 +78,23 @@ final class BackedFiles: Sendable {
   }
 
   /// What the kernel keeps of the files' contents, in bytes, that of several images divided among
-  /// them; nil when the content mount has ended.
+  /// them; nil when the backing has ended.
   ///
   /// Asks for each file that was opened once.
   var cachedByteCount: Int? {
-    guard !content.mount.isOver else { return nil }
-    // Equal files of one image have one node.
+    guard !backing.isOver else { return nil }
+    // Equal files of one image may have one node.
     let nodes = state.withLock { state in
       (state.entries.values.compactMap(\.node) + state.former).reduce(
-        into: [NodeID: ContentNode]()
-      ) { nodes, node in nodes[node.id] = node }
+        into: [ObjectIdentifier: Backing.Node]()
+      ) { nodes, node in nodes[ObjectIdentifier(node)] = node }
     }
-    return nodes.values.reduce(0) { total, node in
-      total + content.mount.cachedByteCount(of: node) / max(1, node.images.count)
-    }
+    return nodes.values.reduce(0) { total, node in total + backing.cachedByteCount(of: node) }
   }
 
   /// How `inode` is to be read; nil when it is as well read through its own mount.
   ///
-  /// Waits for the content mount.
+  /// Waits for the backing.
   func open(_ inode: Inode) throws(ReadError) -> OpenReply? {
     guard inode.fileType == .regular, inode.byteCount > 0 else { return nil }
     switch turn(inode.nid) {
@@ -166,27 +159,21 @@ final class BackedFiles: Sendable {
   /// Makes `entry` say how `inode` is read from now on.
   private func place(_ inode: Inode, _ entry: inout Entry) throws(ReadError) {
     let connection = connection.withLock { $0 }
-    guard !content.mount.isOver else {
+    guard !backing.isOver else {
       if entry.backingID != 0 { connection?.unregister(entry.backingID) }
       entry.backingID = 0
       return
     }
-    let file = try image.pages(of: inode)
-    // Of what the image says nothing there is nothing to share.
-    guard let claim = file.firstClaim else { return }
-    if entry.node == nil || file.verifiedIdentity == claim && entry.node?.isVerified == false {
-      let claimant = ContentNode.Claimant(image: image, nid: inode.nid, file: file)
-      let node = content.node(for: claimant, claim: claim)
-      if let former = entry.node, former !== node {
-        if entry.backingID != 0 { connection?.unregister(entry.backingID) }
-        entry.backingID = 0
-        state.withLock { $0.former.append(former) }
-      }
-      entry.node = node
+    guard let node = try backing.node(for: inode, insteadOf: entry.node) else { return }
+    if let former = entry.node, former !== node {
+      if entry.backingID != 0 { connection?.unregister(entry.backingID) }
+      entry.backingID = 0
+      state.withLock { $0.former.append(former) }
     }
-    guard entry.backingID == 0, let node = entry.node, let connection else { return }
+    entry.node = node
+    guard entry.backingID == 0, let connection else { return }
     // Without descriptors or memory to spare the mount reads the file itself.
-    guard let descriptor = try? content.mount.open(node) else { return }
+    guard let descriptor = try? backing.open(node) else { return }
     entry.backingID = (try? connection.register(descriptor)) ?? 0
   }
 
@@ -207,3 +194,6 @@ final class BackedFiles: Sendable {
     return dropped
   }
 }
+
+/// What the kernel repeats when a file is closed that ``BackedFiles`` have opened; never of others.
+let backedFileHandle: UInt64 = 1

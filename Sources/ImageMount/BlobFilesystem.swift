@@ -30,12 +30,18 @@ package final class BlobFilesystem: HiddenFilesystem {
 
   /// Node N is at index N - 1.
   private let nodes: [Node]
+  private let onRest: @Sendable () -> Void
   private let onError: @Sendable (SourceError) -> Void
 
   /// Serves `blobs`, no two of which have the same path.
   ///
-  /// `onError` hears of every read that fails, from the serving threads.
-  package init(_ blobs: [Blob], onError: @escaping @Sendable (SourceError) -> Void) {
+  /// `onRest` is told when nobody has read for a while after much was; `onError` hears of every read
+  /// that fails, from the serving threads.
+  package init(
+    _ blobs: [Blob], onRest: @escaping @Sendable () -> Void = {},
+    onError: @escaping @Sendable (SourceError) -> Void
+  ) {
+    self.onRest = onRest
     var nodes = [Node(parent: 0, name: [], source: nil)]
     for blob in blobs {
       var parent = 0
@@ -49,6 +55,8 @@ package final class BlobFilesystem: HiddenFilesystem {
     self.nodes = nodes
     self.onError = onError
   }
+
+  package func rested() { onRest() }
 
   package func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
     attributes(of: node, byteCount: try self.node(node).source?.byteCount)

@@ -12,31 +12,35 @@ package final class ImageFilesystem: Filesystem {
   private let image: Image
   /// Nil when contents are read from the image each time.
   private let paged: PagedImage?
-  /// Nil when the kernel keeps the contents for this mount alone.
-  private let backed: BackedFiles?
+  /// Nil when the kernel reads all files through the mount itself.
+  private let backed: (any FileOpener)?
+  private let isShared: Bool
   private let numbering: NodeNumbering
   private let onError: @Sendable (ReadError) -> Void
 
-  /// Serves `image`, the contents of its files through `paged` if that is given.
+  /// Serves `image`, the contents of its files through `paged` if that is given, and those of
+  /// `largeFiles` in their way, unless `paged` shares them.
   ///
   /// `onError` hears of every read that fails, from the serving threads.
   package init(
-    image: Image, paged: PagedImage? = nil, onError: @escaping @Sendable (ReadError) -> Void
+    image: Image, paged: PagedImage? = nil, largeFiles: LargeFiles? = nil,
+    onError: @escaping @Sendable (ReadError) -> Void
   ) {
     self.image = image
     self.paged = paged
     self.onError = onError
+    isShared = paged?.content != nil
     if let paged, let content = paged.content {
-      backed = BackedFiles(of: paged, in: content)
+      backed = BackedFiles(by: ContentBacking(image: paged, content: content))
     } else {
-      backed = nil
+      backed = largeFiles.map { BackedFiles(by: $0) }
     }
     numbering = NodeNumbering(rootNID: image.superblock.rootNID)
   }
 
-  /// What the kernel keeps of contents that it shares with other mounts, in bytes, and this mount's
-  /// part of it; nil when the mount has a page cache of its own.
-  package var sharedCachedByteCount: Int? { backed.flatMap(\.cachedByteCount) }
+  /// What the kernel keeps of contents that it does not read through the mount, in bytes, and this
+  /// mount's part of it; nil when there are none.
+  package var backedCachedByteCount: Int? { backed.flatMap(\.cachedByteCount) }
 
   package func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
     attributes(of: try inode(node))
@@ -61,7 +65,7 @@ package final class ImageFilesystem: Filesystem {
 
   package func rested() {
     // Others may read the image through the content mount, which rests by itself.
-    if backed == nil { image.releaseBuffers() }
+    if !isShared { image.releaseBuffers() }
   }
 
   package func open(_ node: NodeID) throws(Errno) -> OpenReply {
@@ -71,7 +75,7 @@ package final class ImageFilesystem: Filesystem {
   }
 
   package func release(_ node: NodeID, handle: UInt64) {
-    if handle == BackedFiles.handle { backed?.release(numbering.nid(of: node)) }
+    if handle == backedFileHandle { backed?.release(numbering.nid(of: node)) }
   }
 
   package func read(

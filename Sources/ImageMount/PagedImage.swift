@@ -60,14 +60,18 @@ package final class PagedImage: Sendable {
     return count
   }
 
+  /// Fills all of `target` with the content of `inode` from `offset` on, all within the file.
+  func fill(
+    _ inode: Inode, at offset: UInt64, into target: inout MutableRawSpan
+  ) throws(ReadError) {
+    guard try read(inode, at: offset, into: &target) == target.byteCount else { throw .changed }
+  }
+
   /// Fills `target` with what the image itself has of `inode` from `offset` on, all within the file.
   func load(
     _ inode: Inode, at offset: UInt64, into target: inout MutableRawSpan
   ) throws(ReadError) {
-    // The inode may have been read anew, from an image that somebody writes to.
-    guard try image.read(inode, at: offset, into: &target) == target.byteCount else {
-      throw .source(SourceError(.stale, "the image changed while it was mounted"))
-    }
+    try image.fill(inode, at: offset, into: &target)
   }
 
   /// As above, for the file whose nid is `nid`.
@@ -91,5 +95,21 @@ package final class PagedImage: Sendable {
       remembered: memory.map { RememberedFile(inode.nid, in: $0) }, isCachedAbove: content != nil)
     files.insert(made, for: inode.nid, cost: 1)
     return made
+  }
+}
+
+extension Image {
+  /// Fills all of `target` with the content of `inode` from `offset` on, all within the file.
+  func fill(
+    _ inode: Inode, at offset: UInt64, into target: inout MutableRawSpan
+  ) throws(ReadError) {
+    guard try read(inode, at: offset, into: &target) == target.byteCount else { throw .changed }
+  }
+}
+
+extension ReadError {
+  /// The inode was read anew, from an image that somebody writes to.
+  fileprivate static var changed: ReadError {
+    .source(SourceError(.stale, "the image changed while it was mounted"))
   }
 }

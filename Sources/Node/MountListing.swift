@@ -15,8 +15,11 @@ package enum MountListing {
     var reports = try client?.mounts(countsPages: countsPages) ?? []
     if countsPages {
       for (index, report) in reports.enumerated()
-      where report.pageCacheBytes == nil && report.state == "live" {
-        reports[index].pageCacheBytes = try? CachedPages.byteCount(below: report.directory)
+      where report.state == "live"
+        && (report.pageCacheBytes == nil || report.pageCache == .private)
+      {
+        guard let byteCount = try? CachedPages.byteCount(below: report.directory) else { continue }
+        reports[index].pageCacheBytes = (report.pageCacheBytes ?? 0) + byteCount
       }
     }
     let served = Set(reports.map(\.directory))

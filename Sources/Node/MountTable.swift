@@ -90,7 +90,8 @@ final class MountTable: Sendable {
   ) throws(Failure) {
     let (source, directory, log) = (request.sourceName, request.directory, log)
     let paged = pages.paged(image, request, memory: memory)
-    let filesystem = ImageFilesystem(image: image, paged: paged) { error in
+    let largeFiles = largeFiles(of: image, paged, request)
+    let filesystem = ImageFilesystem(image: image, paged: paged, largeFiles: largeFiles) { error in
       log(Failure(error, source: source).message)
     }
     let session: Session
@@ -98,7 +99,7 @@ final class MountTable: Sendable {
       let device = try Mount.attach(source: source, on: directory)
       session = Session(
         filesystem: filesystem, device: device,
-        options: ServingOptions(passesThrough: paged?.content != nil))
+        options: ServingOptions(passesThrough: paged?.content != nil || largeFiles != nil))
     } catch {
       throw Failure(error)
     }
@@ -116,6 +117,18 @@ final class MountTable: Sendable {
       _ = try? unmount(directory, lazily: true)
       throw Failure(error)
     }
+  }
+
+  /// The large files of `image` for the kernel's own driver to read, where that is possible, pays, and
+  /// is not what the request forbids.
+  private func largeFiles(
+    of image: Image, _ paged: PagedImage?, _ request: MountRequest
+  ) -> LargeFiles? {
+    guard CurrentProcess.userID == 0, paged?.content == nil, request.pageCache != .private,
+      LargeFiles.isWorthwhile(for: image), !request.readsFromFUSE
+    else { return nil }
+    let (source, log) = (request.sourceName, log)
+    return try? LargeFiles(of: image, paged: paged) { log("\(source): \($0)") }
   }
 
   /// Serves the bytes of an image, for the kernel's own driver to read.
@@ -248,8 +261,8 @@ final class MountTable: Sendable {
 
   /// What is served, by directory.
   ///
-  /// When `countsPages`, also what the kernel keeps of contents that mounts share, for which each file
-  /// that was opened is looked at.
+  /// When `countsPages`, also what the kernel keeps of contents that it does not read through the mounts,
+  /// for which each file that was opened is looked at.
   func reports(countsPages: Bool) -> [MountReport] {
     let entries = state.withLock { $0.entries.values }
     return entries.sorted { ($0.directory, $0.since) < ($1.directory, $1.since) }.map { entry in
@@ -261,7 +274,7 @@ final class MountTable: Sendable {
         domain: entry.domain, domainMemoryBytes: entry.paged?.domain.chargedByteCount,
         domainMemoryLimitBytes: entry.paged?.domain.byteCountMax,
         pageCache: entry.paged.map { $0.content == nil ? .private : .shared },
-        pageCacheBytes: countsPages ? entry.filesystem?.sharedCachedByteCount : nil)
+        pageCacheBytes: countsPages ? entry.filesystem?.backedCachedByteCount : nil)
     }
   }
 }

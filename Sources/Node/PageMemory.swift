@@ -160,9 +160,9 @@ final class PageMemory: Sendable {
 }
 
 extension MountRequest {
-  /// Whether part of the image is a file of a FUSE mount: it could be one of ours, and then the content
+  /// Whether part of the image is a file of a FUSE mount: it could be one of ours, and then a hidden
   /// mount's session would wait for itself.
-  fileprivate var readsFromFUSE: Bool {
+  var readsFromFUSE: Bool {
     ([source] + devices).contains { source in
       guard case .file(let path)? = try? SourceReference(checking: source) else { return false }
       return MountCalls.isOnFUSE(path)

@@ -2,16 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Whether the kernel's EROFS reads images that are files.
-private let canMountFiles: Bool = {
-  let version = ProcessInfo.processInfo.operatingSystemVersion
-  return Stage.isPossible && KernelImages.canMount
-    && (version.majorVersion, version.minorVersion) >= (6, 12)
-}()
-
 /// Mounts that the kernel's own EROFS reads, from blobs that the cache serves.
 @Suite(
-  .serialized, .enabled(if: canMountFiles, "needs root, /dev/fuse and Linux 6.12 with EROFS"))
+  .serialized, .enabled(if: Stage.canMountFiles, "needs root, /dev/fuse and Linux 6.12 with EROFS"))
 struct KernelDriverTests {
   private let stage: Stage
   private let server: NginxServer

@@ -15,6 +15,13 @@ final class Stage: Sendable {
     return isPossible && numbers.count == 2 && (numbers[0], numbers[1]) >= (6, 9)
   }()
 
+  /// Whether the kernel's EROFS reads images that are files.
+  static let canMountFiles: Bool = {
+    let version = ProcessInfo.processInfo.operatingSystemVersion
+    return isPossible && KernelImages.canMount
+      && (version.majorVersion, version.minorVersion) >= (6, 12)
+  }()
+
   /// The command, built beside the tests.
   static let binary: String = {
     let beside = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
