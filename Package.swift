@@ -186,7 +186,7 @@ let package = Package(
       "ImageMountTests", "Bytes", "EROFS", "EROFSBuilder", "EROFSReader", "FUSEServer",
       "ImageMount", "Linux", "PageTier", "TreeSources"),
     tests("ReadPathTests", "BlockStore", "Bytes", "Linux", "ReadPath"),
-    tests("NodeTests", "Bytes", "Linux", "Node"),
+    tests("NodeTests", "Bytes", "EROFSReader", "Linux", "Node"),
     tests("EndToEndTests", "Bytes", "CLinux", "Linux", "SessionPeer", "cullet"),
   ]
 )

@@ -59,7 +59,7 @@ final class DataFile: Sendable {
     let offset = geometry.offset(ofSlot: slot) + UInt64(start)
     let wanted = target.byteCount
     guard direct != nil else { return try file.read(into: &target, at: offset) == wanted }
-    guard target.isAligned(to: AlignedBuffer.alignment) else { return false }
+    guard target.isWholly(alignedTo: AlignedBuffer.alignment) else { return false }
     return try direct?.read(into: &target, at: offset) == wanted
   }
 
@@ -68,7 +68,7 @@ final class DataFile: Sendable {
     at offset: UInt64, _ geometry: Geometry, into target: inout MutableRawSpan
   ) throws(SystemError) -> Int? {
     guard direct != nil else { return nil }
-    if target.isAligned(to: AlignedBuffer.alignment) {
+    if target.isWholly(alignedTo: AlignedBuffer.alignment) {
       return try direct?.read(into: &target, at: offset)
     }
     let byteCount = target.byteCount
@@ -109,9 +109,7 @@ final class DataFile: Sendable {
 
 extension MutableRawSpan {
   /// Whether the memory begins and ends at multiples of `alignment`.
-  fileprivate mutating func isAligned(to alignment: Int) -> Bool {
-    unsafe withUnsafeMutableBytes { bytes in
-      (Int(bitPattern: bytes.baseAddress) | bytes.count) & (alignment - 1) == 0
-    }
+  fileprivate mutating func isWholly(alignedTo alignment: Int) -> Bool {
+    isAligned(to: alignment) && byteCount & (alignment - 1) == 0
   }
 }

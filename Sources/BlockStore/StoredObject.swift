@@ -134,6 +134,13 @@ package final class StoredObject: Sendable {
     return core.contains(incarnation, block: index)
   }
 
+  /// Whether all blocks are on disk, as far as RAM knows; O(1).
+  package var isComplete: Bool {
+    guard let incarnation, incarnation.isUsable else { return false }
+    return incarnation.slotCount.load(ordering: .relaxed)
+      == Int(core.geometry.blockCount(of: byteCount))
+  }
+
   /// Takes a copy of a block, which readers find at once and the disk has within 100 ms or so.
   ///
   /// `bytes` must be the block's valid range, all of it; anything else is dropped. While 64 MiB

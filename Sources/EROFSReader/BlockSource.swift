@@ -64,6 +64,9 @@ package protocol BlockSource: Sendable {
   /// from elsewhere.
   func isAtHand(_ range: ByteRange) -> Bool
 
+  /// Whether nothing of the source has to be fetched from elsewhere, as far as that is known at once.
+  var isWhollyAtHand: Bool { get }
+
   /// Hears that the bytes of `range` are in use, though they were not read: whoever asks had them.
   func noteUse(_ range: ByteRange)
 }
@@ -71,6 +74,9 @@ package protocol BlockSource: Sendable {
 extension BlockSource {
   /// True: only sources that cache what is elsewhere have to look.
   package func isAtHand(_ range: ByteRange) -> Bool { true }
+
+  /// True, for the same reason.
+  package var isWhollyAtHand: Bool { true }
 
   /// Nothing is done: only sources that cull need to know.
   package func noteUse(_ range: ByteRange) {}

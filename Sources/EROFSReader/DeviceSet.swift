@@ -32,6 +32,8 @@ struct DeviceSet: Sendable {
 
   private var isFlat: Bool { sources.count == 1 }
 
+  var areWhollyAtHand: Bool { sources.allSatisfy { $0.isWhollyAtHand } }
+
   /// Where the `byteCount` bytes are that `device` has at `offset`, or unified space for device 0.
   func locate(_ byteCount: UInt64, device: Int, offset: UInt64) throws(EROFSError) -> Location {
     guard ByteRange(offset: offset, byteCount: byteCount) != nil else {

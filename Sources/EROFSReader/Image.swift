@@ -88,6 +88,9 @@ package final class Image: Sendable {
     (0...superblock.extraDeviceCount).reduce(0) { $0 &+ devices.byteCount(of: $1) }
   }
 
+  /// Whether nothing of the image or its extra devices has to be fetched from elsewhere.
+  package var isWhollyAtHand: Bool { devices.areWhollyAtHand }
+
   /// Lets go of what was decoded, and of what decoding takes.
   ///
   /// It comes back with the next reads; metadata stays.

@@ -10,11 +10,14 @@ package enum KernelMount {
     package var devices: [String]
     /// Whose files may share pages with those of others of the same name; nil for nobody's.
     package var domain: String?
+    /// Whether all of it is on this machine, so that reading ahead in vain costs no traffic.
+    package var isAtHand: Bool
 
-    package init(image: String, devices: [String], domain: String?) {
+    package init(image: String, devices: [String], domain: String?, isAtHand: Bool) {
       self.image = image
       self.devices = devices
       self.domain = domain
+      self.isAtHand = isAtHand
     }
   }
 
@@ -97,7 +100,7 @@ package enum KernelMount {
         }
         let mount: DetachedMount
         if let hidden { mount = try hidden.withWorkingDirectory(make) } else { mount = try make() }
-        windows.raiseNewest()
+        windows.raiseNewest(isAtHand: request.isAtHand)
         return mount
       } catch {
         refusal = error

@@ -11,6 +11,9 @@ struct ReadAheadWindows {
   /// It bounds the folios of the page cache, too, and those that the kernel's 128 KiB allow take more
   /// time to read.
   private static let byteCount = 2 << 20
+  /// Enough requests of a mebibyte at a time that a fast disk always has some, whatever becomes of the
+  /// bytes of the last ones meanwhile.
+  private static let byteCountAtHand = 8 << 20
 
   private let names: Set<String>
 
@@ -29,12 +32,13 @@ struct ReadAheadWindows {
   ///
   /// Best effort: without it everything works, in smaller reads. When others have mounted meanwhile
   /// it cannot be told which is ours, and none is touched.
-  func raiseNewest() {
+  func raiseNewest(isAtHand: Bool) {
     let new = Self().names.subtracting(names)
     guard new.count == 1, let name = new.first,
       let file = try? FileDescriptor(
         opening: "\(Self.directory)/\(name)/read_ahead_kb", .writeOnly)
     else { return }
-    try? file.write(Array("\(Self.byteCount >> 10)".utf8).rawSpan)
+    let byteCount = isAtHand ? Self.byteCountAtHand : Self.byteCount
+    try? file.write(Array("\(byteCount >> 10)".utf8).rawSpan)
   }
 }

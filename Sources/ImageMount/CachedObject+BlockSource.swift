@@ -16,6 +16,8 @@ extension CachedObject: BlockSource {
 
   package func isAtHand(_ range: ByteRange) -> Bool { isCached(range) }
 
+  package var isWhollyAtHand: Bool { isWhollyOnDisk }
+
   package func noteUse(_ range: ByteRange) { noteUse(of: range) }
 }
 

@@ -66,7 +66,8 @@ package final class LargeFiles: FileBacking {
     } catch {
       throw FUSEError(.system(error.errno), detail: "\(error)")
     }
-    let request = KernelMount.Request(image: "image", devices: [], domain: nil)
+    let request = KernelMount.Request(
+      image: "image", devices: [], domain: nil, isAtHand: source.isWhollyAtHand)
     do throws(FUSEError) {
       root = try KernelMount.hide(request, in: hidden)
     } catch {

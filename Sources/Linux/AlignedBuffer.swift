@@ -35,3 +35,12 @@ package struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     }
   }
 }
+
+extension MutableRawSpan {
+  /// Whether the memory begins at a multiple of `alignment`.
+  package mutating func isAligned(to alignment: Int) -> Bool {
+    unsafe withUnsafeMutableBytes { bytes in
+      Int(bitPattern: bytes.baseAddress) & (alignment - 1) == 0
+    }
+  }
+}

@@ -20,7 +20,9 @@ struct KernelSources {
   init(
     _ mount: MountRequest, _ sources: (main: any BlockSource, extra: [any BlockSource])
   ) throws(Failure) {
-    request = KernelMount.Request(image: "", devices: [], domain: mount.domain)
+    request = KernelMount.Request(
+      image: "", devices: [], domain: mount.domain,
+      isAtHand: ([sources.main] + sources.extra).allSatisfy { $0.isWhollyAtHand })
     request.image = try place(
       mount.source, sources.main, as: Self.path(showing: mount.sourceName))
     for (number, (name, source)) in zip(mount.devices, sources.extra).enumerated() {

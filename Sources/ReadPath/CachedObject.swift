@@ -166,6 +166,9 @@ package final class CachedObject: Sendable {
     }
   }
 
+  /// Whether the disk cache has all of the object; O(1).
+  package var isWhollyOnDisk: Bool { stored.isComplete }
+
   /// Tells the disk cache that `range`, which is within the object, is in use above.
   package func noteUse(of range: ByteRange) {
     guard !range.isEmpty else { return }
