@@ -102,9 +102,11 @@ final class Stage {
     try shell(#"exec rm -rf "$0""#, cache)
   }
 
-  /// Empties the kernel's caches of pages, names and inodes.
+  /// Empties the kernel's caches of pages, names and inodes, and sees to it that there is memory behind
+  /// what it fills them with next.
   func dropCaches() throws {
     try shell("sync; echo 3 >/proc/sys/vm/drop_caches")
+    BackedMemory.claim()
   }
 
   /// Drops the pages of one file from the kernel's cache.
