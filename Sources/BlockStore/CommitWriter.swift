@@ -165,6 +165,8 @@ extension CommitWriter {
       blocks.removeLast(blocks.count - room)
     }
     guard !blocks.isEmpty else { return nil }
+    // Several threads fetch at once; what is read in order later ought to lie in order.
+    blocks.sort { $0.place < $1.place }
     let slots = free.take(blocks.count)
     for slot in slots { core.table.setState(.filling, of: slot) }
     #if CULLET_MUTANTS
@@ -207,8 +209,7 @@ extension CommitWriter {
       }
       latest.append(block)
     }
-    // Several threads fetch at once; what is read in order later ought to lie in order.
-    return latest.sorted { $0.place < $1.place }
+    return latest.reversed()
   }
 
   /// Writes each block to its slot, neighbours in one call.

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Linux
+internal import Synchronization
 
 /// `pages`: a check for each page of each slot, so that a part of a block can be read from disk and
 /// checked without the rest of it.
@@ -13,8 +14,9 @@ final class PageChecks: Sendable {
   static let pageByteCount = AlignedBuffer.alignment
   private static let checkByteCount = 8
 
-  /// Nil where there can be no such file: then no check ever fits.
+  /// Nil where there can be no such file.
   private let file: FileDescriptor?
+  private let hasFailed = Atomic(false)
   private let slotByteCount: Int
 
   static func path(in directory: String) -> String { "\(directory)/pages" }
@@ -39,9 +41,10 @@ final class PageChecks: Sendable {
     XXH64.hash(bytes, seed: checksum ^ UInt64(page + 1) &* 0x9E37_79B9_7F4A_7C15)
   }
 
-  /// Notes the checks of blocks that are in slots from `slot` on.
-  ///
-  /// An error costs time later, and nothing else.
+  /// Whether checks are kept: without a file, or once writing has failed, parts are not worth reading.
+  var isUsable: Bool { file != nil && !hasFailed.load(ordering: .relaxed) }
+
+  /// Notes the checks of blocks that are in slots from `slot` on; after an error, none any more.
   func write(_ checks: some Sequence<[UInt64]>, slot: UInt32) {
     var writer = ByteWriter()
     for checks in checks {
@@ -50,7 +53,11 @@ final class PageChecks: Sendable {
       writer.append(
         [UInt8](repeating: 0, count: slotByteCount - checks.count * Self.checkByteCount))
     }
-    try? file?.write(writer.bytes.rawSpan, at: UInt64(slot) * UInt64(slotByteCount))
+    do throws(SystemError) {
+      try file?.write(writer.bytes.rawSpan, at: UInt64(slot) * UInt64(slotByteCount))
+    } catch {
+      hasFailed.store(true, ordering: .relaxed)
+    }
   }
 
   /// Whether `bytes` are what the block with `checksum` in `slot` has from `page` on.

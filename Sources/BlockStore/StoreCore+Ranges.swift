@@ -34,7 +34,8 @@ extension StoreCore {
     let end = offset + UInt64(target.byteCount)
     let bits = UInt64(geometry.blockSizeBits)
     let blocks = UInt32(offset >> bits)..<UInt32((end - 1) >> bits) + 1
-    guard !isWithdrawn.load(ordering: .relaxed) else {
+    // The object may have become shorter since the caller looked.
+    guard !isWithdrawn.load(ordering: .relaxed), end <= byteCount else {
       missing.append(contentsOf: blocks)
       return
     }
@@ -114,9 +115,9 @@ extension StoreCore {
     let endsWithPage =
       part.wanted.upperBound % PageChecks.pageByteCount == 0
       || part.wanted.upperBound == held.validByteCount
-    guard part.wanted.lowerBound % PageChecks.pageByteCount == 0, endsWithPage else {
-      return (false, true)
-    }
+    guard part.wanted.lowerBound % PageChecks.pageByteCount == 0, endsWithPage,
+      pageChecks.isUsable
+    else { return (false, true) }
     let page = part.wanted.lowerBound / PageChecks.pageByteCount
     var isThere = isRead
     if !isThere {

@@ -64,6 +64,7 @@ struct StoreFormatting {
   /// Takes back what a formatting that failed has made; best effort, for its error is what counts.
   func removeHalfMade(wasThere: Bool) {
     _ = try? file.clear()
+    _ = try? Paths.removeFile(PageChecks.path(in: directory))
     if !wasThere || !place.isElsewhere { _ = try? Paths.removeFile(place.path) }
     index.remove()
   }

@@ -14,7 +14,7 @@ package struct ServingOptions: Sendable {
   package var threadCount: Int
   /// How many there may be when all others have been waiting, as for the network.
   ///
-  /// A thread holds up to 1 MiB, once it has answered a READ that large.
+  /// While it answers a READ of more than 64 KiB, each has one of the ``LargeBuffers``.
   package var threadCountMax: Int
   /// How long the kernel may remember names and attributes.
   package var timeouts: CacheTimeouts

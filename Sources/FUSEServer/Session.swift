@@ -119,16 +119,14 @@ package final class Session: Sendable {
     }
   }
 
-  /// Gives back memory of large replies that was not in use for a while, and when nobody asks for
-  /// anything, what answering took the filesystem and the allocator; whether there is more to do.
+  /// When nobody asks for anything, gives back what answering took the filesystem and the allocator;
+  /// whether there is more to do.
   private func giveBack() -> Bool {
     let requestCount = counts.requestCount
     guard seenRequestCount.exchange(requestCount, ordering: .relaxed) == requestCount else {
-      LargeBuffers.shared.discardIdle()
       return true
     }
     filesystem.rested()
-    LargeBuffers.shared.discardIdle(evenRecent: true)
     HeapMemory.returnUnused()
     return false
   }

@@ -3,6 +3,7 @@ internal import EROFSReader
 internal import FUSEProtocol
 internal import FUSEServer
 internal import Linux
+internal import Synchronization
 
 /// The files of one image mount that the kernel reads elsewhere, as `Backing` says.
 ///
@@ -62,6 +63,8 @@ final class BackedFiles<Backing: FileBacking>: FileOpener {
   private let state = Lock(State())
   private let connection = Lock<Connection?>(nil)
   private let backing: Backing
+  /// Whether the kernel will not read files of the backing in place of others.
+  private let isRefused = Atomic(false)
 
   init(by backing: Backing) {
     self.backing = backing
@@ -96,7 +99,9 @@ final class BackedFiles<Backing: FileBacking>: FileOpener {
   ///
   /// Waits for the backing.
   func open(_ inode: Inode) throws(ReadError) -> OpenReply? {
-    guard inode.fileType == .regular, inode.byteCount > 0 else { return nil }
+    guard inode.fileType == .regular, inode.byteCount > 0, backing.mayBack(inode),
+      !isRefused.load(ordering: .relaxed)
+    else { return nil }
     switch turn(inode.nid) {
     case .refused: return nil
     case .joined(let reply): return reply
@@ -174,7 +179,14 @@ final class BackedFiles<Backing: FileBacking>: FileOpener {
     guard entry.backingID == 0, let connection else { return }
     // Without descriptors or memory to spare the mount reads the file itself.
     guard let descriptor = try? backing.open(node) else { return }
-    entry.backingID = (try? connection.register(descriptor)) ?? 0
+    do throws(Errno) {
+      entry.backingID = try connection.register(descriptor)
+    } catch {
+      // It takes files of no such filesystem, and trying again would only cost each open its time.
+      if error == .tooManyLinks || error == .notSupported {
+        isRefused.store(true, ordering: .relaxed)
+      }
+    }
   }
 
   /// The registrations that have to go; of those that stay as many as may.

@@ -10,6 +10,8 @@ struct ContentBacking: FileBacking {
 
   var isOver: Bool { content.mount.isOver }
 
+  func mayBack(_ inode: Inode) -> Bool { true }
+
   func node(for inode: Inode, insteadOf former: ContentNode?) throws(ReadError) -> ContentNode? {
     let file = try image.pages(of: inode)
     // Of what the image says nothing there is nothing to share.

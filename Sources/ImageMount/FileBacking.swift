@@ -12,6 +12,9 @@ protocol FileBacking: Sendable {
   /// Whether nothing more can be opened.
   var isOver: Bool { get }
 
+  /// Whether `inode`, a regular file that is not empty, may be read elsewhere at all; at once.
+  func mayBack(_ inode: Inode) -> Bool
+
   /// What stands for `inode`, a regular file that is not empty, from now on, where it was `former`
   /// before; nil when it is as well read through its own mount.
   func node(for inode: Inode, insteadOf former: Node?) throws(ReadError) -> Node?

@@ -14,7 +14,6 @@ package final class ImageFilesystem: Filesystem {
   private let paged: PagedImage?
   /// Nil when the kernel reads all files through the mount itself.
   private let backed: (any FileOpener)?
-  private let isShared: Bool
   private let numbering: NodeNumbering
   private let onError: @Sendable (ReadError) -> Void
 
@@ -29,7 +28,6 @@ package final class ImageFilesystem: Filesystem {
     self.image = image
     self.paged = paged
     self.onError = onError
-    isShared = paged?.content != nil
     if let paged, let content = paged.content {
       backed = BackedFiles(by: ContentBacking(image: paged, content: content))
     } else {
@@ -64,8 +62,8 @@ package final class ImageFilesystem: Filesystem {
   }
 
   package func rested() {
-    // Others may read the image through the content mount, which rests by itself.
-    if !isShared { image.releaseBuffers() }
+    // It may be read through a hidden mount, too, which rests by itself.
+    if backed == nil { image.releaseBuffers() }
   }
 
   package func open(_ node: NodeID) throws(Errno) -> OpenReply {

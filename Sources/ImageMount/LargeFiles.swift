@@ -78,10 +78,10 @@ package final class LargeFiles: FileBacking {
 
   var isOver: Bool { isEnded.withLock { $0 } }
 
+  func mayBack(_ inode: Inode) -> Bool { inode.byteCount >= Self.byteCountMin }
+
   func node(for inode: Inode, insteadOf former: Node?) -> Node? {
-    guard inode.byteCount >= Self.byteCountMin, let number = image.number(of: inode) else {
-      return nil
-    }
+    guard let number = image.number(of: inode) else { return nil }
     if let former, former.number == number { return former }
     return Node(number: number)
   }

@@ -5,8 +5,9 @@ internal import CLinux
 ///
 /// A disk of a virtual machine takes a descriptor for every stretch of memory that it fills, so that
 /// reads past the page cache into 256 pages from all over take more than twice as long as into one
-/// stretch. Where the kernel has no huge page to spare it is ordinary memory. Thread-safe; taking and
-/// giving back is O(buffers).
+/// stretch. Where the kernel has no huge page to spare it is ordinary memory. What nobody had for a
+/// second goes back to the system, by a thread that is there as long as something is left. Thread-safe;
+/// taking and giving back is O(buffers).
 package final class LargeBuffers: Sendable {
   /// The pool of the process.
   package static let shared = LargeBuffers()
@@ -21,55 +22,87 @@ package final class LargeBuffers: Sendable {
     let base: UnsafeMutableRawPointer
     /// A bit for each half.
     var takenHalves: UInt8 = 0
-    /// Whether one was taken since the last look.
-    var wasUsed = false
+    /// When one was taken or given back last: monotonic nanoseconds.
+    var lastUse: UInt64 = 0
     /// Whether there may be memory behind the addresses.
     var isTouched = false
   }
 
-  private let pages = Lock<[Page]>([])
+  private struct State {
+    var pages: [Page] = []
+    /// Whether there is a thread that gives memory back.
+    var isWatched = false
+  }
+
+  private static let restInterval: UInt64 = 1_000_000_000
+
+  private let state = Lock(State())
 
   private init() {}
 
   /// A buffer of arbitrary content, which goes back with its owner; nil when there is no memory.
   package func take() -> LargeBuffer? {
-    pages.withLock { pages -> LargeBuffer? in
+    let now = MonotonicClock.now
+    var isUnwatched = false
+    let buffer = state.withLock { state -> LargeBuffer? in
       // The first that is free: what is taken together lies together, and the rest can be let go.
-      let index = pages.firstIndex { $0.takenHalves != 3 } ?? pages.count
-      if index == pages.count {
+      let index = state.pages.firstIndex { $0.takenHalves != 3 } ?? state.pages.count
+      if index == state.pages.count {
         guard let base = unsafe Self.map() else { return nil }
-        pages.append(unsafe Page(base: base))
+        state.pages.append(unsafe Page(base: base))
       }
-      let half = pages[index].takenHalves & 1 == 0 ? 0 : 1
-      pages[index].takenHalves |= 1 << half
-      pages[index].wasUsed = true
-      pages[index].isTouched = true
+      let half = state.pages[index].takenHalves & 1 == 0 ? 0 : 1
+      state.pages[index].takenHalves |= 1 << half
+      state.pages[index].lastUse = now
+      state.pages[index].isTouched = true
+      isUnwatched = !state.isWatched
+      state.isWatched = true
       return unsafe LargeBuffer(
-        start: pages[index].base + half * Self.byteCount, page: index, half: half)
+        start: state.pages[index].base + half * Self.byteCount, page: index, half: half)
     }
+    if isUnwatched { watch() }
+    return buffer
   }
 
   fileprivate func giveBack(page: Int, half: Int) {
-    pages.withLock { pages in pages[page].takenHalves &= ~(1 << half) }
-  }
-
-  /// Gives the system back the memory of buffers that nobody has, and unless `evenRecent` had since
-  /// this was called last.
-  package func discardIdle(evenRecent: Bool = false) {
-    pages.withLock { pages in
-      for index in pages.indices where pages[index].isTouched {
-        if pages[index].takenHalves == 0, evenRecent || !pages[index].wasUsed {
-          unsafe HeapMemory.giveBack(pages[index].base, byteCount: Self.pageByteCount)
-          pages[index].isTouched = false
-        }
-        pages[index].wasUsed = false
-      }
+    let now = MonotonicClock.now
+    state.withLock { state in
+      state.pages[page].takenHalves &= ~(1 << half)
+      state.pages[page].lastUse = now
     }
   }
 
   /// The bytes of memory that buffers have, or had and nobody gave back.
   package var heldByteCount: Int {
-    pages.withLock { pages in pages.count { $0.isTouched } * Self.pageByteCount }
+    state.withLock { state in state.pages.count { $0.isTouched } * Self.pageByteCount }
+  }
+
+  /// Starts the thread that gives memory back; without one the next that takes a buffer tries again.
+  private func watch() {
+    let watching = try? Thread(name: "large-buffers") { [self] in
+      repeat { Thread.sleep(milliseconds: 1000) } while discardIdle()
+    }
+    if watching == nil { state.withLock { $0.isWatched = false } }
+  }
+
+  /// Gives the system back the memory of buffers that nobody had for a while; false, and nobody watches
+  /// any more, when none is left.
+  private func discardIdle() -> Bool {
+    let now = MonotonicClock.now
+    return state.withLock { state in
+      var isLeft = false
+      for index in state.pages.indices where state.pages[index].isTouched {
+        let page = state.pages[index]
+        if page.takenHalves == 0, now - min(now, page.lastUse) >= Self.restInterval {
+          unsafe HeapMemory.giveBack(page.base, byteCount: Self.pageByteCount)
+          state.pages[index].isTouched = false
+        } else {
+          isLeft = true
+        }
+      }
+      state.isWatched = isLeft
+      return isLeft
+    }
   }
 
   /// Addresses for one huge page, at a multiple of its size; never unmapped.

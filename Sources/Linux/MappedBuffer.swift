@@ -24,11 +24,6 @@ package struct MappedBuffer: ~Copyable, @unchecked Sendable {
     unsafe munmap(base, byteCount)
   }
 
-  /// Gives all memory back; the bytes are zeros again.
-  package mutating func discard() {
-    unsafe madvise(base, byteCount, MADV_DONTNEED)
-  }
-
   package var bytes: RawSpan {
     @_lifetime(borrow self)
     get {

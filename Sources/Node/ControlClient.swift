@@ -157,6 +157,8 @@ final class RemoteSource: BlockSource {
   private let lost = Lock(false)
   let byteCount: UInt64
 
+  var isWhollyAtHand: Bool { false }
+
   /// Whether the owner went away, so that nothing more comes from here.
   var isLost: Bool { lost.withLock { $0 } }
 

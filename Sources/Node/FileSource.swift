@@ -27,7 +27,10 @@ package final class FileSource: BlockSource {
     let cachedByteCount = (try? descriptor.cachedByteCount()) ?? 0
     direct =
       UInt64(cachedByteCount) > byteCount / 2
-      ? nil : try? FileDescriptor(opening: path, [.readOnly, .nonBlocking, .direct])
+      ? nil
+      // Not by its path, where there may be another file by now.
+      : try? FileDescriptor(
+        opening: "/proc/self/fd/\(descriptor.rawValue)", [.readOnly, .nonBlocking, .direct])
     self.path = path
   }
 

@@ -14,6 +14,7 @@ final class LastingSource: BlockSource {
   private let coherency: [UInt8]
   private let current: Lock<Current>
   let byteCount: UInt64
+  let isWhollyAtHand = false
 
   private struct Current {
     var source: any BlockSource

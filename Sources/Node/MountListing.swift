@@ -16,7 +16,7 @@ package enum MountListing {
     if countsPages {
       for (index, report) in reports.enumerated()
       where report.state == "live"
-        && (report.pageCacheBytes == nil || report.pageCache == .private)
+        && (report.pageCacheBytes == nil || report.pageCache != .shared)
       {
         guard let byteCount = try? CachedPages.byteCount(below: report.directory) else { continue }
         reports[index].pageCacheBytes = (report.pageCacheBytes ?? 0) + byteCount

@@ -133,6 +133,15 @@ import Testing
     #expect(store.status().disk.checksumFailures == 1)
   }
 
+  @Test func `where no checks can be kept, parts are misses and blocks are not`() throws {
+    try FileManager.default.createDirectory(
+      atPath: checksPath, withIntermediateDirectories: true)
+    let (store, object) = try openFilled()
+    #expect(read(4096..<8192, of: object) == [0])
+    #expect(read(0..<Self.byteCount, of: object) == [])
+    #expect(store.status().disk.checksumFailures == 0)
+  }
+
   @Test func `a block that took the place of another is not checked by the other's pages`() throws {
     let (store, object) = try openFilled()
     #expect(store.invalidate(key: [1]))

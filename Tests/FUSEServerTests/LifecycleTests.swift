@@ -75,6 +75,7 @@ struct LifecycleTests {
     func restCount() -> Int { filesystem.counts.withLock { $0["rested"] ?? 0 } }
     for _ in 0..<1000 where restCount() == 0 { Thread.sleep(milliseconds: 10) }
     #expect(restCount() == 1)
+    for _ in 0..<1000 where LargeBuffers.shared.heldByteCount > 0 { Thread.sleep(milliseconds: 10) }
     #expect(LargeBuffers.shared.heldByteCount == 0)
     let opened = try FileHandle(forReadingFrom: file)
     #expect(posix_fadvise(opened.fileDescriptor, 0, 0, POSIX_FADV_DONTNEED) == 0)

@@ -24,15 +24,21 @@ import Testing
     for offset in 0..<bytes.byteCount { bytes.store(value, atByteOffset: offset) }
   }
 
+  /// Waits until the pool holds so much; false when that does not come.
+  private func settle(at byteCount: Int = 0) -> Bool {
+    for _ in 0..<1000 where LargeBuffers.shared.heldByteCount != byteCount {
+      Thread.sleep(milliseconds: 10)
+    }
+    return LargeBuffers.shared.heldByteCount == byteCount
+  }
+
   @Test func `two buffers share a page, and a third has another`() throws {
-    let pool = LargeBuffers.shared
-    pool.discardIdle(evenRecent: true)
-    let before = pool.heldByteCount
+    #expect(settle())
     var first = try take()
     var second = try take()
-    #expect(pool.heldByteCount == before + Self.pageByteCount)
+    #expect(LargeBuffers.shared.heldByteCount == Self.pageByteCount)
     var third = try take()
-    #expect(pool.heldByteCount == before + 2 * Self.pageByteCount)
+    #expect(LargeBuffers.shared.heldByteCount == 2 * Self.pageByteCount)
     fill(&first, with: 1)
     fill(&second, with: 2)
     fill(&third, with: 3)
@@ -42,24 +48,36 @@ import Testing
     #expect(areFilled == [true, true, true])
   }
 
-  @Test func `what somebody has is never given back`() throws {
-    let pool = LargeBuffers.shared
-    var buffer = try take()
-    fill(&buffer, with: 7)
-    for _ in 0..<3 { pool.discardIdle(evenRecent: true) }
-    let isKept = isFilled(buffer, with: 7)
+  @Test func `what nobody has goes back after a while, and what somebody has never`() throws {
+    #expect(settle())
+    var kept = try take()
+    fill(&kept, with: 7)
+    do {
+      let passing = [try Passing(), try Passing(), try Passing()]
+      #expect(passing.count == 3)
+    }
+    #expect(LargeBuffers.shared.heldByteCount == 2 * Self.pageByteCount)
+    #expect(settle(at: Self.pageByteCount))
+    let isKept = isFilled(kept, with: 7)
     #expect(isKept)
   }
 
-  @Test func `what was in use lately is kept for one look more`() throws {
-    let pool = LargeBuffers.shared
-    pool.discardIdle(evenRecent: true)
-    let before = pool.heldByteCount
-    do { _ = try take() }
-    #expect(pool.heldByteCount == before + Self.pageByteCount)
-    pool.discardIdle()
-    #expect(pool.heldByteCount == before + Self.pageByteCount)
-    pool.discardIdle()
-    #expect(pool.heldByteCount == before)
+  @Test func `once all is back, taking begins anew`() throws {
+    for _ in 0..<2 {
+      #expect(settle())
+      do { _ = try take() }
+      #expect(LargeBuffers.shared.heldByteCount == Self.pageByteCount)
+    }
+    #expect(settle())
+  }
+
+  /// A buffer that may be in an array.
+  private final class Passing {
+    private let buffer: LargeBuffer
+
+    init() throws {
+      guard let buffer = LargeBuffers.shared.take() else { throw Errno.outOfMemory }
+      self.buffer = buffer
+    }
   }
 }
