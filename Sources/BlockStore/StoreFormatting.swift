@@ -33,7 +33,7 @@ struct StoreFormatting {
       // The index directory first: with it, a half-made data file is known as ours.
       try index.create()
       try Paths.removeFile(recencyPath)
-      try Paths.removeFile(PageChecks.path(in: directory))
+      _ = try? Paths.removeFile(PageChecks.path(in: directory))
       try file.reset(to: geometry, configuration.preallocation)
       try file.write(header)
       header.serial = 2
