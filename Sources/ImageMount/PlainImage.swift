@@ -49,41 +49,42 @@ final class PlainImage: BlockSource {
   }
 
   private let files = Lock(Files())
-  private let superblock: [UInt8]
-  private let directory: [UInt8]
   private let content: Content
 
   /// An image without files, whose bytes `content` has.
   init(content: @escaping Content) {
     self.content = content
+  }
+
+  /// The same in all images.
+  private static let directory: [UInt8] = {
     let dots = [".", ".."].map { name in
-      DirectoryEntry(
-        nid: Self.rootBlock * Self.nidsPerBlock, name: FileName(name),
-        typeHint: .directory)
+      DirectoryEntry(nid: rootBlock * nidsPerBlock, name: FileName(name), typeHint: .directory)
     }
-    let entries =
-      dots
-      + (0..<Self.fileCountMax).map { number in
-        DirectoryEntry(
-          nid: Self.nid(of: number), name: FileName(Self.name(of: number)),
-          typeHint: .regular)
-      }
+    let files = (0..<fileCountMax).map { number in
+      DirectoryEntry(
+        nid: nid(of: number), name: FileName(name(of: number)), typeHint: .regular)
+    }
+    let entries = dots + files
     let packing = DirectoryPacking(
-      nameByteCounts: entries.map(\.name.bytes.count), blockByteCount: Int(Self.blockByteCount))
-    directory = packing.encode(entries)
+      nameByteCounts: entries.map(\.name.bytes.count), blockByteCount: Int(blockByteCount))
     precondition(
-      Self.directoryBlock * Self.blockByteCount + packing.byteCount
-        <= Self.inodeBlock * Self.blockByteCount, "the root's entries end before the inodes")
+      directoryBlock * blockByteCount + packing.byteCount <= inodeBlock * blockByteCount,
+      "the root's entries end before the inodes")
+    return packing.encode(entries)
+  }()
+
+  private static let superblock: [UInt8] = {
     let fields = SuperblockFields(
-      blockSizeBits: Self.blockSizeBits, compatibleFeatures: [], incompatibleFeatures: [],
-      rootNID: Self.rootBlock * Self.nidsPerBlock, inodeCount: UInt64(Self.fileCountMax + 1),
+      blockSizeBits: blockSizeBits, compatibleFeatures: [], incompatibleFeatures: [],
+      rootNID: rootBlock * nidsPerBlock, inodeCount: UInt64(fileCountMax + 1),
       epoch: Timestamp(seconds: 0, nanoseconds: 0), blockCount: .max,
       uuid: [UInt8](repeating: 0, count: 16))
-    var block = [UInt8](repeating: 0, count: Int(Self.blockByteCount))
+    var block = [UInt8](repeating: 0, count: Int(blockByteCount))
     var span = block.mutableRawSpan
     fields.encode(into: &span)
-    superblock = block
-  }
+    return block
+  }()
 
   /// As far as 32 bits of blocks reach.
   var byteCount: UInt64 { UInt64(UInt32.max) * Self.blockByteCount }
@@ -133,11 +134,11 @@ final class PlainImage: BlockSource {
     if block >= Self.contentBlock { return try readContent(at: position, into: &target) }
     let bytes: ArraySlice<UInt8>
     switch block {
-    case 0: bytes = superblock[...]
+    case 0: bytes = Self.superblock[...]
     case Self.rootBlock: bytes = root[...]
     case Self.directoryBlock..<Self.inodeBlock:
       let start = Int(block - Self.directoryBlock) * Int(Self.blockByteCount)
-      bytes = directory.dropFirst(start).prefix(Int(Self.blockByteCount))
+      bytes = Self.directory.dropFirst(start).prefix(Int(Self.blockByteCount))
     default: bytes = inode(Int(block - Self.inodeBlock))[...]
     }
     let count = min(Int(Self.blockByteCount) - skipped, target.byteCount)
@@ -181,7 +182,8 @@ final class PlainImage: BlockSource {
 
   private var root: [UInt8] {
     encoded(
-      mode: 0o040500, linkCount: 2, byteCount: UInt64(directory.count), block: Self.directoryBlock)
+      mode: 0o040500, linkCount: 2, byteCount: UInt64(Self.directory.count),
+      block: Self.directoryBlock)
   }
 
   /// Nothing for a file that was not added.

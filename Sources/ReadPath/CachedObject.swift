@@ -123,7 +123,6 @@ package final class CachedObject: Sendable {
   private func load(
     _ blocks: [UInt32], into target: inout MutableRawSpan, for range: ByteRange
   ) throws(ReadPathError) {
-    guard !blocks.isEmpty else { return }
     var landing: [(block: UInt32, flight: Flight)] = []
     var owned: [UInt32] = []
     for block in blocks {
