@@ -13,7 +13,7 @@ struct ReadAheadWindows {
   private static let byteCount = 2 << 20
   /// Enough requests of a mebibyte at a time that a fast disk always has some, whatever becomes of the
   /// bytes of the last ones meanwhile.
-  private static let byteCountAtHand = 8 << 20
+  private static let byteCountAtHand = 16 << 20
 
   private let names: Set<String>
 

@@ -1,7 +1,7 @@
 internal import Bytes
 package import EROFSReader
 package import FUSEProtocol
-internal import FUSEServer
+package import FUSEServer
 package import Linux
 
 /// The bytes of images as read-only files, for the kernel's own EROFS to read.
@@ -27,6 +27,8 @@ package final class BlobFilesystem: HiddenFilesystem {
     /// Nil for a directory.
     let source: (any BlockSource)?
   }
+
+  private static let threadsPerProcessor = 4
 
   /// Node N is at index N - 1.
   private let nodes: [Node]
@@ -54,6 +56,17 @@ package final class BlobFilesystem: HiddenFilesystem {
     }
     self.nodes = nodes
     self.onError = onError
+  }
+
+  /// How sessions that serve such files are to be run; `isAtHand` when all of the images is on this machine.
+  ///
+  /// Then reads wait for a disk, about as long as they take a processor, and threads beyond that only have
+  /// more memory at hand than the processor's caches hold.
+  package static func options(isAtHand: Bool) -> ServingOptions {
+    guard isAtHand else { return ServingOptions(handleless: false) }
+    let threadCount = min(threadsPerProcessor * CurrentProcess.processorCount, 32)
+    return ServingOptions(
+      threadCount: threadCount, threadCountMax: threadCount, handleless: false)
   }
 
   package func rested() { onRest() }

@@ -50,7 +50,8 @@ package final class LargeFiles: FileBacking {
     let blob = BlobFilesystem.Blob(path: "image", source: image)
     let filesystem = BlobFilesystem([blob], onRest: source.releaseBuffers) { onError($0.message) }
     let session = Session(
-      filesystem: filesystem, device: hidden.device, options: ServingOptions(handleless: false))
+      filesystem: filesystem, device: hidden.device,
+      options: BlobFilesystem.options(isAtHand: source.isWhollyAtHand))
     let isEnded = Lock(false)
     self.isEnded = isEnded
     do throws(SystemError) {

@@ -142,7 +142,7 @@ final class MountTable: Sendable {
         let filesystem = BlobFilesystem(sources.blobs) { log("\(source): \($0.message)") }
         return Session(
           filesystem: filesystem, device: hidden.device,
-          options: ServingOptions(handleless: false))
+          options: BlobFilesystem.options(isAtHand: sources.request.isAtHand))
       }
       let number = register(request, session)
       if let session {
