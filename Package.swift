@@ -146,7 +146,7 @@ let package = Package(
     .executableTarget(
       name: "SessionPeer",
       dependencies: [
-        "Bytes", "EROFSReader", "FUSEServer", "ImageMount", "Linux",
+        "Bytes", "EROFSReader", "FUSEServer", "ImageMount", "Linux", "PageTier",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tools/SessionPeer", swiftSettings: house),
     .executableTarget(

@@ -103,12 +103,14 @@ package final class Session: Sendable {
     crew.stop()
   }
 
-  /// What a successor needs to go on with the session; nil before INIT was answered, when the session
-  /// is over, or passes files through.
+  /// What a successor needs to go on with the session; nil before INIT was answered, and when the session
+  /// is over.
   ///
   /// The mount lives as long as this is held, by whatever process. To hand over take it, then
-  /// ``stop()``: requests that come in between wait for the successor.
-  package var state: SessionState? { options.passesThrough ? nil : settled.withLock { $0 } }
+  /// ``stop()``: requests that come in between wait for the successor. Where files are passed through that
+  /// one must go on with what they are read from, too, and with the filesystem's table of them as it is
+  /// when ``run()`` has returned: the kernel refuses to open a file in two ways at once.
+  package var state: SessionState? { settled.withLock { $0 } }
 
   /// What the session has done so far.
   package var counts: SessionCounts {

@@ -7,8 +7,8 @@ package import Linux
 /// There is no table of nodes: who serves the same filesystem serves the same nodes. While a process
 /// has this the mount stays alive, and what nobody has taken waits: who takes it over may come
 /// before the first server has stopped, or after that was killed. What a killed server had taken
-/// fails, or is asked again. A session that passes files through cannot be taken over, for the files that
-/// it lent the kernel are another's.
+/// fails, or is asked again. Of a session that passes files through the successor must also know which
+/// it lent the kernel, and those can be told only by a server that has stopped.
 package struct SessionState: Sendable {
   let device: FUSEDevice
   let settings: SessionSettings
@@ -29,17 +29,9 @@ package struct SessionState: Sendable {
   /// Waits as long as the socket does.
   package init(receivingFrom socket: borrowing FileDescriptor) throws(SystemError) {
     device = FUSEDevice(adopting: try socket.receiveDescriptor())
-    var bytes = [UInt8](repeating: 0, count: SessionSettings.byteCount)
-    var filled = 0
-    while filled < bytes.count {
-      var span = bytes.mutableRawSpan
-      var rest = span[bytes: filled..<span.byteCount]
-      let count = try socket.read(into: &rest)
-      if count == 0 { break }
-      filled += count
-    }
+    let bytes = try socket.read(byteCount: SessionSettings.byteCount)
     do throws(MessageError) {
-      settings = try SessionSettings(decoding: bytes.rawSpan.extracting(first: filled))
+      settings = try SessionSettings(decoding: bytes.rawSpan)
     } catch {
       throw SystemError(call: "recvmsg", errno: .protocolError)
     }

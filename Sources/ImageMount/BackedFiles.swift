@@ -95,6 +95,42 @@ final class BackedFiles<Backing: FileBacking>: FileOpener {
     return nodes.values.reduce(0) { total, node in total + backing.cachedByteCount(of: node) }
   }
 
+  /// What a successor has to know, once the session has ended.
+  var table: BackedFilesTable {
+    state.withLock { state in
+      let entries = state.entries.sorted { ($0.value.stamp, $0.key) < ($1.value.stamp, $1.key) }
+      return BackedFilesTable(
+        files: entries.map { nid, entry in
+          BackedFilesTable.File(
+            nid: nid, nodeNumber: entry.node.map { backing.number(of: $0) } ?? 0,
+            backingID: entry.backingID, openCount: entry.openCount)
+        }, formerNodeNumbers: state.former.map { backing.number(of: $0) })
+    }
+  }
+
+  /// Goes on with the files of another process that served `image` by an equal backing.
+  ///
+  /// Before the session. Looks at each file's inode.
+  func adopt(_ table: BackedFilesTable, of image: Image) throws(HandoverError) {
+    var adopted = State()
+    for file in table.files {
+      _ = try image.adoptedFile(file.nid)
+      adopted.entries[file.nid] = Entry(
+        node: file.nodeNumber == 0 ? nil : try node(numbered: file.nodeNumber),
+        backingID: file.backingID, openCount: file.openCount)
+      if file.openCount == 0, file.backingID != 0 { adopted.becameIdle(file.nid) }
+    }
+    for number in table.formerNodeNumbers { adopted.former.append(try node(numbered: number)) }
+    state.withLock { $0 = adopted }
+  }
+
+  private func node(numbered number: UInt64) throws(HandoverError) -> Backing.Node {
+    guard let node = backing.node(numbered: number) else {
+      throw HandoverError(.unknownNode, number: number)
+    }
+    return node
+  }
+
   /// How `inode` is to be read; nil when it is as well read through its own mount.
   ///
   /// Waits for the backing.

@@ -1,5 +1,6 @@
 internal import EROFS
 internal import EROFSReader
+internal import FUSEProtocol
 internal import Linux
 internal import PageTier
 
@@ -19,6 +20,13 @@ struct ContentBacking: FileBacking {
     if let former, former.isVerified || file.verifiedIdentity != claim { return former }
     let claimant = ContentNode.Claimant(image: image, nid: inode.nid, file: file)
     return content.node(for: claimant, claim: claim)
+  }
+
+  func number(of node: ContentNode) -> UInt64 { node.id.rawValue }
+
+  func node(numbered number: UInt64) -> ContentNode? {
+    let node = content.mount.node(numbered: number)
+    return node?.images.contains { $0 === image } == true ? node : nil
   }
 
   func open(_ node: ContentNode) throws(SystemError) -> FileDescriptor {

@@ -27,6 +27,13 @@ final class ContentFilesystem: HiddenFilesystem {
     nodes.withLock { $0[node.id] = node }
   }
 
+  var allNodes: [ContentNode] { nodes.withLock { Array($0.values) } }
+
+  /// The node that has `number`.
+  func node(numbered number: UInt64) -> ContentNode? {
+    nodes.withLock { $0[NodeID(rawValue: number)] }
+  }
+
   /// Forgets `node`, and makes the kernel do so.
   func remove(_ node: ContentNode) {
     let removed = nodes.withLock { $0.removeValue(forKey: node.id) }
@@ -44,6 +51,15 @@ final class ContentFilesystem: HiddenFilesystem {
     line.signalAll()
   }
 
+  /// Forgets all nodes, and the images behind them.
+  func removeAll() {
+    let removed = nodes.withLock { nodes in
+      defer { nodes = [:] }
+      return nodes
+    }
+    _ = removed
+  }
+
   /// Hears that the session has ended.
   func disconnected() {
     line.withLock { $0.isOver = true }
@@ -59,7 +75,7 @@ final class ContentFilesystem: HiddenFilesystem {
 
   /// Has the images that are read through the mount let go of what reading took.
   func rested() {
-    let images = nodes.withLock { Array($0.values) }.reduce(
+    let images = allNodes.reduce(
       into: [ObjectIdentifier: PagedImage]()
     ) { images, node in
       for image in node.images { images[ObjectIdentifier(image)] = image }
@@ -74,7 +90,7 @@ final class ContentFilesystem: HiddenFilesystem {
   func lookUp(_ name: RawSpan, in directory: NodeID) throws(Errno) -> NodeEntry? {
     let text = String(decoding: name.copyBytes(), as: UTF8.self)
     guard directory == .root, let number = UInt64(text, radix: 16),
-      let node = nodes.withLock({ $0[NodeID(rawValue: number)] })
+      let node = node(numbered: number)
     else {
       // Not remembered: the next node may have the name.
       throw .noSuchFile
@@ -99,7 +115,7 @@ final class ContentFilesystem: HiddenFilesystem {
   }
 
   private func found(_ node: NodeID) throws(Errno) -> ContentNode {
-    guard let found = nodes.withLock({ $0[node] }) else { throw .stale }
+    guard let found = self.node(numbered: node.rawValue) else { throw .stale }
     return found
   }
 }

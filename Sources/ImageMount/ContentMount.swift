@@ -16,8 +16,10 @@ package final class ContentMount: Sendable {
   private let root: Lock<HiddenMount.Root?>
   private let session: Session
   private let filesystem: ContentFilesystem
-  private let thread: Thread
-  private let lastNumber = Atomic<UInt64>(1)
+  private let onError: @Sendable (String) -> Void
+  /// Nil before it is served.
+  private let thread = Lock<Thread?>(nil)
+  private let lastNumber = Atomic<UInt64>(ContentNode.firstNumber - 1)
 
   /// All mounts read through its threads, so there may be many that wait for an origin.
   package static var defaultOptions: ServingOptions {
@@ -27,19 +29,48 @@ package final class ContentMount: Sendable {
   /// Mounts and serves it; needs root, and Linux 6.9 to be of use.
   ///
   /// `onError` hears of every read that fails, from the serving threads, and of a session that does.
-  package init(
+  package convenience init(
     options: ServingOptions = ContentMount.defaultOptions,
     onError: @escaping @Sendable (String) -> Void
   ) throws(FUSEError) {
     let hidden = try HiddenMount()
     let filesystem = ContentFilesystem { onError("\($0)") }
-    let session = Session(filesystem: filesystem, device: hidden.device, options: options)
+    self.init(
+      filesystem, hidden.root,
+      Session(filesystem: filesystem, device: hidden.device, options: options), onError)
+    try start()
+    hidden.root.raiseReadAhead()
+  }
+
+  /// That of another process, which has stopped to serve it.
+  ///
+  /// Not served before ``start()``: ``SharedContent/adopt(_:images:)`` makes its nodes known first. One
+  /// that is not to be served after all is to be closed. `onError` as above.
+  package convenience init(
+    adopting state: HiddenMountState, options: ServingOptions = ContentMount.defaultOptions,
+    onError: @escaping @Sendable (String) -> Void
+  ) {
+    let filesystem = ContentFilesystem { onError("\($0)") }
+    self.init(
+      filesystem, state.root,
+      Session(filesystem: filesystem, adopting: state.session, options: options), onError)
+  }
+
+  private init(
+    _ filesystem: ContentFilesystem, _ root: HiddenMount.Root, _ session: Session,
+    _ onError: @escaping @Sendable (String) -> Void
+  ) {
     self.filesystem = filesystem
+    self.root = Lock(root)
     self.session = session
-    let root = Lock<HiddenMount.Root?>(hidden.root)
-    self.root = root
+    self.onError = onError
+  }
+
+  /// Serves what another process served; once, and only a mount that was adopted.
+  package func start() throws(FUSEError) {
+    let (session, filesystem, root, onError) = (session, filesystem, root, onError)
     do throws(SystemError) {
-      thread = try Thread(name: "content") {
+      let thread = try Thread(name: "content") {
         do throws(FUSEError) {
           try session.run()
         } catch {
@@ -48,6 +79,7 @@ package final class ContentMount: Sendable {
         root.withLock { $0 = nil }
         filesystem.disconnected()
       }
+      self.thread.withLock { $0 = thread }
     } catch {
       throw FUSEError(.system(error.errno), detail: "\(error)")
     }
@@ -55,15 +87,30 @@ package final class ContentMount: Sendable {
       close()
       throw FUSEError(.unsupportedKernel)
     }
-    hidden.root.raiseReadAhead()
   }
 
-  /// Ends it; whoever still reads through it gets errors.
+  /// Ends it; whoever still reads through it gets errors, or waits for a successor if there is one.
   ///
   /// From any thread but its own.
   package func close() {
     session.stop()
-    thread.join()
+    if let thread = thread.withLock({ $0 }) {
+      thread.join()
+    } else {
+      // Never served: what is behind the nodes that were adopted would keep it.
+      filesystem.removeAll()
+      root.withLock { $0 = nil }
+    }
+  }
+
+  /// What a successor needs to go on with it, beside the tables of what is shared on it; nil when it has
+  /// ended.
+  ///
+  /// To hand over take it, stop the sessions of all mounts that share, ``close()`` this once they have
+  /// ended, and take the tables then.
+  package var state: HiddenMountState? {
+    guard let root = root.withLock({ $0 }), let session = session.state else { return nil }
+    return HiddenMountState(session: session, root: root)
   }
 
   /// Whether the session has ended, so that nothing more is read through the mount.
@@ -75,10 +122,30 @@ package final class ContentMount: Sendable {
   ) -> ContentNode {
     let number = lastNumber.add(1, ordering: .relaxed).newValue
     let node = ContentNode(
-      NodeID(rawValue: number), of: claimant, claim: claim, isVerified: isVerified)
+      NodeID(rawValue: number), of: [claimant], claim: claim, isVerified: isVerified)
     filesystem.insert(node)
     return node
   }
+
+  /// The number of the last node that was made, by this process or one before.
+  var lastNodeNumber: UInt64 { lastNumber.load(ordering: .relaxed) }
+
+  /// Makes `nodes` of another process known, whose last had `lastNumber`.
+  func adopt(_ nodes: [ContentNode], lastNumber: UInt64) throws(HandoverError) {
+    for node in nodes {
+      guard filesystem.node(numbered: node.id.rawValue) == nil else {
+        throw HandoverError(.duplicate, number: node.id.rawValue)
+      }
+      filesystem.insert(node)
+    }
+    self.lastNumber.max(lastNumber, ordering: .relaxed)
+  }
+
+  /// The nodes of all domains.
+  var nodes: [ContentNode] { filesystem.allNodes }
+
+  /// The node that has `number`.
+  func node(numbered number: UInt64) -> ContentNode? { filesystem.node(numbered: number) }
 
   /// Opens `node`, for the kernel to read in place of others.
   func open(_ node: ContentNode) throws(SystemError) -> FileDescriptor {

@@ -16,9 +16,13 @@ final class ContentNode: @unchecked Sendable {
   struct Claimant: Sendable {
     let image: PagedImage
     let nid: UInt64
-    /// Kept here, for the verified file goes with the last that knows it.
-    let file: FilePages
+    /// Kept here, for the verified file goes with the last that knows it; nil of a node that another
+    /// process had, before anybody asked here.
+    var file: FilePages?
   }
+
+  /// The root has the one before.
+  static let firstNumber: UInt64 = 2
 
   let id: NodeID
   /// What the images behind it claim the file to be.
@@ -30,10 +34,10 @@ final class ContentNode: @unchecked Sendable {
   /// A lock for each node would be larger than the node.
   private static let locks = LockArray(count: 64)
 
-  init(_ id: NodeID, of claimant: Claimant, claim: FileIdentity, isVerified: Bool) {
+  init(_ id: NodeID, of claimants: [Claimant], claim: FileIdentity, isVerified: Bool) {
     self.id = id
     self.claim = claim
-    unsafe claimants = [claimant]
+    unsafe self.claimants = claimants
     verified = Atomic(isVerified)
   }
 
@@ -54,11 +58,11 @@ final class ContentNode: @unchecked Sendable {
   /// Nothing unchecked is read from now on; what was read before must be forgotten by the kernel.
   func becomeVerified() {
     verified.store(true, ordering: .sequentiallyConsistent)
-    for claimant in withClaimants({ $0 }) { claimant.file.forgetLoads() }
+    for claimant in withClaimants({ $0 }) { claimant.file?.forgetLoads() }
   }
 
   /// The verified file that the first image behind the node is taken for.
-  var identity: FileIdentity? { withClaimants { $0.first }?.file.verifiedIdentity }
+  var identity: FileIdentity? { withClaimants { $0.first }?.file?.verifiedIdentity }
 
   /// Adds a file of an image, unless that image is behind the node already; false when nobody is left.
   func add(_ claimant: Claimant) -> Bool {
@@ -73,6 +77,39 @@ final class ContentNode: @unchecked Sendable {
 
   /// The images behind the node.
   var images: [PagedImage] { withClaimants { $0.map(\.image) } }
+
+  /// The files behind the node, in the order in which they came.
+  var files: [(image: PagedImage, nid: UInt64)] {
+    withClaimants { $0.map { ($0.image, $0.nid) } }
+  }
+
+  /// The files behind the node, all of which their images' domain knows from then on.
+  ///
+  /// Of a node that another process had that may take the time to verify one of them.
+  @discardableResult
+  func findPages() -> [Claimant] {
+    let known = withClaimants { $0 }
+    guard known.contains(where: { $0.file == nil }) else { return known }
+    for claimant in known { _ = try? pages(of: claimant) }
+    return withClaimants { $0 }
+  }
+
+  private func pages(of claimant: Claimant) throws(ReadError) -> FilePages {
+    if let file = claimant.file { return file }
+    let file = try claimant.image.pages(of: try claimant.image.image.inode(claimant.nid))
+    // What was verified was what the image claimed then.
+    guard file.byteCount == byteCount, !isVerified || file.firstClaim == claim else {
+      throw .source(SourceError(.stale, "the image changed while it was handed over"))
+    }
+    return withClaimants { claimants in
+      guard let index = claimants.firstIndex(where: { $0.image === claimant.image }) else {
+        return file
+      }
+      let kept = claimants[index].file ?? file
+      claimants[index].file = kept
+      return kept
+    }
+  }
 
   /// Takes `image` away; whether others are left.
   func remove(_ image: PagedImage) -> Bool {
@@ -109,7 +146,7 @@ final class ContentNode: @unchecked Sendable {
     at offset: UInt64, into target: inout MutableRawSpan
   ) throws(ReadError) {
     var failure: ReadError?
-    for claimant in withClaimants({ $0 }) {
+    for claimant in findPages() {
       do throws(ReadError) {
         if try read(at: offset, into: &target, from: claimant) { return }
       } catch {
@@ -123,13 +160,14 @@ final class ContentNode: @unchecked Sendable {
   private func read(
     at offset: UInt64, into target: inout MutableRawSpan, from claimant: Claimant
   ) throws(ReadError) -> Bool {
+    let file = try pages(of: claimant)
     guard isVerified else {
-      try claimant.file.read(at: offset, into: &target) { (part, offset) throws(ReadError) in
+      try file.read(at: offset, into: &target) { (part, offset) throws(ReadError) in
         try claimant.image.load(claimant.nid, at: offset, into: &part)
       }
       return true
     }
-    return try claimant.file.readVerified(at: offset, into: &target) {
+    return try file.readVerified(at: offset, into: &target) {
       (part, offset) throws(ReadError) in
       try claimant.image.load(claimant.nid, at: offset, into: &part)
     }

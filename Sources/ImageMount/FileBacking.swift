@@ -19,6 +19,12 @@ protocol FileBacking: Sendable {
   /// before; nil when it is as well read through its own mount.
   func node(for inode: Inode, insteadOf former: Node?) throws(ReadError) -> Node?
 
+  /// By what another process knows `node`; never 0.
+  func number(of node: Node) -> UInt64
+
+  /// The node that has `number`, if it is this image's.
+  func node(numbered number: UInt64) -> Node?
+
   /// Opens `node`, for the kernel to read; may wait for others, but never for the mount itself.
   func open(_ node: Node) throws(SystemError) -> FileDescriptor
 
@@ -35,4 +41,6 @@ protocol FileOpener: Sendable {
   func open(_ inode: Inode) throws(ReadError) -> OpenReply?
   func release(_ nid: UInt64)
   var cachedByteCount: Int? { get }
+  var table: BackedFilesTable { get }
+  func adopt(_ table: BackedFilesTable, of image: Image) throws(HandoverError)
 }

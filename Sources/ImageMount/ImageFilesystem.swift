@@ -40,6 +40,18 @@ package final class ImageFilesystem: Filesystem {
   /// mount's part of it; nil when there are none.
   package var backedCachedByteCount: Int? { backed.flatMap(\.cachedByteCount) }
 
+  /// What a successor has to know of files that the kernel does not read through the mount, once the
+  /// session has ended; nil when there are none.
+  package var backedFiles: BackedFilesTable? { backed?.table }
+
+  /// Goes on with the files of another process that served the same image in the same way.
+  ///
+  /// Before the session, and after what the files are read from was adopted.
+  package func adopt(_ files: BackedFilesTable) throws(HandoverError) {
+    guard let backed else { throw HandoverError(.unknownNode) }
+    try backed.adopt(files, of: image)
+  }
+
   package func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {
     attributes(of: try inode(node))
   }

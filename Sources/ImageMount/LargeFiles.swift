@@ -24,7 +24,7 @@ package final class LargeFiles: FileBacking {
 
   private let image: PlainImage
   private let root: HiddenMount.Root
-  private let isEnded: Lock<Bool>
+  private let server: Server
 
   /// Whether the files of `image` are so large on the whole that their opens do not matter.
   package static func isWorthwhile(for image: Image) -> Bool {
@@ -38,32 +38,13 @@ package final class LargeFiles: FileBacking {
   package init(
     of source: Image, paged: PagedImage?, onError: @escaping @Sendable (String) -> Void
   ) throws(FUSEError) {
-    let image = PlainImage { (inode, offset, target) throws(ReadError) in
-      if let paged {
-        try paged.fill(inode, at: offset, into: &target)
-      } else {
-        try source.fill(inode, at: offset, into: &target)
-      }
-    }
-    self.image = image
+    image = Self.plainImage(of: source, paged)
     let hidden = try HiddenMount()
-    let blob = BlobFilesystem.Blob(path: "image", source: image)
-    let filesystem = BlobFilesystem([blob], onRest: source.releaseBuffers) { onError($0.message) }
     let session = Session(
-      filesystem: filesystem, device: hidden.device,
+      filesystem: Self.filesystem(image, of: source, onError), device: hidden.device,
       options: BlobFilesystem.options(isAtHand: source.isWhollyAtHand))
-    let isEnded = Lock(false)
-    self.isEnded = isEnded
     do throws(SystemError) {
-      // It ends by itself when the kernel has closed the image, after the last file of it.
-      _ = try Thread(name: "large") {
-        do throws(FUSEError) {
-          try session.run()
-        } catch {
-          onError("\(error)")
-        }
-        isEnded.withLock { $0 = true }
-      }
+      server = try Server(session, onError)
     } catch {
       throw FUSEError(.system(error.errno), detail: "\(error)")
     }
@@ -77,7 +58,65 @@ package final class LargeFiles: FileBacking {
     }
   }
 
-  var isOver: Bool { isEnded.withLock { $0 } }
+  /// Those of another process, which has stopped to serve them, of an equal image.
+  ///
+  /// `paged` and `onError` as above.
+  package init(
+    of source: Image, paged: PagedImage?, adopting state: HiddenMountState,
+    _ table: LargeFilesTable, onError: @escaping @Sendable (String) -> Void
+  ) throws(HandoverError) {
+    image = Self.plainImage(of: source, paged)
+    root = state.root
+    for (number, file) in table.files.enumerated() {
+      let inode = try source.adoptedFile(file.nid, byteCount: file.byteCount)
+      guard image.number(of: inode) == number else {
+        throw HandoverError(.unknownFile, number: file.nid)
+      }
+    }
+    let session = Session(
+      filesystem: Self.filesystem(image, of: source, onError), adopting: state.session,
+      options: BlobFilesystem.options(isAtHand: source.isWhollyAtHand))
+    do throws(SystemError) {
+      server = try Server(session, onError)
+    } catch {
+      throw HandoverError(.system(error.errno))
+    }
+  }
+
+  private static func plainImage(of source: Image, _ paged: PagedImage?) -> PlainImage {
+    PlainImage { (inode, offset, target) throws(ReadError) in
+      if let paged {
+        try paged.fill(inode, at: offset, into: &target)
+      } else {
+        try source.fill(inode, at: offset, into: &target)
+      }
+    }
+  }
+
+  private static func filesystem(
+    _ image: PlainImage, of source: Image, _ onError: @escaping @Sendable (String) -> Void
+  ) -> BlobFilesystem {
+    let blob = BlobFilesystem.Blob(path: "image", source: image)
+    return BlobFilesystem([blob], onRest: source.releaseBuffers) { onError($0.message) }
+  }
+
+  /// Ends their session; whoever still reads them gets errors, or waits for a successor if there is one.
+  ///
+  /// From any thread but its own.
+  package func close() { server.stop() }
+
+  /// What a successor needs to go on with them, beside ``table``; nil when the session has ended.
+  ///
+  /// To hand over take it, stop the mount's session, ``close()`` this once that has ended, and take the
+  /// table then.
+  package var state: HiddenMountState? {
+    server.session.state.map { HiddenMountState(session: $0, root: root) }
+  }
+
+  /// Which files there are, and where.
+  package var table: LargeFilesTable { image.table }
+
+  var isOver: Bool { server.isOver }
 
   func mayBack(_ inode: Inode) -> Bool { inode.byteCount >= Self.byteCountMin }
 
@@ -85,6 +124,13 @@ package final class LargeFiles: FileBacking {
     guard let number = image.number(of: inode) else { return nil }
     if let former, former.number == number { return former }
     return Node(number: number)
+  }
+
+  func number(of node: Node) -> UInt64 { UInt64(node.number) + 1 }
+
+  func node(numbered number: UInt64) -> Node? {
+    guard number > 0, number <= UInt64(image.fileCount) else { return nil }
+    return Node(number: Int(number) - 1)
   }
 
   func open(_ node: Node) throws(SystemError) -> FileDescriptor {
@@ -97,4 +143,35 @@ package final class LargeFiles: FileBacking {
   }
 
   func leave(_ node: Node) {}
+
+  /// The session's thread.
+  private final class Server: Sendable {
+    let session: Session
+    private let thread: Thread
+    private let hasEnded: Lock<Bool>
+
+    /// Runs `session`, which ends by itself when the kernel has closed the image, after its last file.
+    init(
+      _ session: Session, _ onError: @escaping @Sendable (String) -> Void
+    ) throws(SystemError) {
+      let hasEnded = Lock(false)
+      self.session = session
+      self.hasEnded = hasEnded
+      thread = try Thread(name: "large") {
+        do throws(FUSEError) {
+          try session.run()
+        } catch {
+          onError("\(error)")
+        }
+        hasEnded.withLock { $0 = true }
+      }
+    }
+
+    var isOver: Bool { hasEnded.withLock { $0 } }
+
+    func stop() {
+      session.stop()
+      thread.join()
+    }
+  }
 }

@@ -106,6 +106,17 @@ final class PlainImage: BlockSource {
     }
   }
 
+  /// The files, in the order of their numbers.
+  var table: LargeFilesTable {
+    LargeFilesTable(
+      files: files.withLock { $0.all }.map { file in
+        LargeFilesTable.File(nid: file.inode.nid, byteCount: file.inode.byteCount)
+      })
+  }
+
+  /// How many files were added.
+  var fileCount: Int { files.withLock { $0.all.count } }
+
   /// The name of file `number` in the root.
   static func name(of number: Int) -> String {
     // All of one length, so that their order is that of the numbers.

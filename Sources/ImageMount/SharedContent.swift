@@ -1,3 +1,4 @@
+internal import FUSEProtocol
 internal import Linux
 internal import PageTier
 
@@ -14,6 +15,8 @@ package final class SharedContent: Sendable {
     var unverified: [ContentNode] = []
 
     var isEmpty: Bool { verified == nil && unverified.isEmpty }
+
+    var all: [ContentNode] { unverified + (verified.map { [$0] } ?? []) }
   }
 
   let mount: ContentMount
@@ -28,7 +31,8 @@ package final class SharedContent: Sendable {
   ///
   /// Never called while answering a request of the content mount.
   func node(for claimant: ContentNode.Claimant, claim: FileIdentity) -> ContentNode {
-    let isVerified = claimant.file.verifiedIdentity == claim
+    for node in nodes.withLock({ $0[claim]?.all ?? [] }) { node.findPages() }
+    let isVerified = claimant.file?.verifiedIdentity == claim
     if isVerified {
       if let node = nodes.withLock({ $0[claim]?.verified }), node.add(claimant) { return node }
       if let node = verifiedLately(claim), node.add(claimant) { return node }
@@ -62,6 +66,63 @@ package final class SharedContent: Sendable {
       if let other = nodes[claim]?.verified { return other }
       nodes[claim, default: Nodes()].verified = node
       return node
+    }
+  }
+
+  /// The nodes of `images`, for a successor that has the same in the same order.
+  ///
+  /// Once the sessions of their mounts and of the content mount have ended. Claims of other images are
+  /// left out.
+  package func table(of images: [PagedImage]) -> ContentTable {
+    let indices = Dictionary(
+      uniqueKeysWithValues: images.enumerated().map { (ObjectIdentifier($1), UInt32($0)) })
+    let records = mount.nodes.sorted { $0.id.rawValue < $1.id.rawValue }.compactMap {
+      node -> ContentTable.Node? in
+      let claimants = node.files.compactMap { file in
+        indices[ObjectIdentifier(file.image)].map {
+          ContentTable.Claimant(imageIndex: $0, nid: file.nid)
+        }
+      }
+      guard !claimants.isEmpty else { return nil }
+      let isShared = nodes.withLock { $0[node.claim]?.verified === node }
+      return ContentTable.Node(
+        number: node.id.rawValue, claim: node.claim,
+        standing: isShared ? .shared : node.isVerified ? .verified : .unverified,
+        claimants: claimants)
+    }
+    return ContentTable(lastNumber: mount.lastNodeNumber, nodes: records)
+  }
+
+  /// Goes on with the nodes of another process, which had the same `images` in the same order.
+  ///
+  /// Before the mount is served. Looks at each file's inode. What was verified there is verified again
+  /// as soon as it is read, which may fetch all of it. After an error nothing of it is to be served.
+  package func adopt(_ table: ContentTable, images: [PagedImage]) throws(HandoverError) {
+    var adopted: [ContentNode] = []
+    for record in table.nodes {
+      var claimants: [ContentNode.Claimant] = []
+      for claimant in record.claimants {
+        guard claimant.imageIndex < images.count else {
+          throw HandoverError(.unknownImage, number: UInt64(claimant.imageIndex))
+        }
+        let image = images[Int(claimant.imageIndex)]
+        _ = try image.image.adoptedFile(claimant.nid, byteCount: record.claim.byteCount)
+        claimants.append(ContentNode.Claimant(image: image, nid: claimant.nid, file: nil))
+      }
+      adopted.append(
+        ContentNode(
+          NodeID(rawValue: record.number), of: claimants, claim: record.claim,
+          isVerified: record.standing != .unverified))
+    }
+    try mount.adopt(adopted, lastNumber: table.lastNumber)
+    nodes.withLock { nodes in
+      for (node, record) in zip(adopted, table.nodes) {
+        switch record.standing {
+        case .unverified: nodes[node.claim, default: Nodes()].unverified.append(node)
+        case .verified: break
+        case .shared: nodes[node.claim, default: Nodes()].verified = node
+        }
+      }
     }
   }
 

@@ -38,6 +38,16 @@ package final class DetachedMount: Sendable {
     }
   }
 
+  /// The mount that the peer of `socket` sent with ``send(to:)``; it goes with the last who has it.
+  package init(receivingFrom socket: borrowing FileDescriptor) throws(SystemError) {
+    root = try socket.receiveDescriptor()
+  }
+
+  /// Sends it to the peer of `socket`, a connected Unix socket.
+  package func send(to socket: borrowing FileDescriptor) throws(SystemError) {
+    try socket.sendDescriptor(root)
+  }
+
   /// What the kernel said last about `context`; empty when nothing.
   private static func complaint(of context: borrowing FileDescriptor) -> String {
     var last = ""

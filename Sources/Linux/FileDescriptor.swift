@@ -128,6 +128,21 @@ extension FileDescriptor {
     }
   }
 
+  /// The next `byteCount` bytes of a stream, fewer only at its end.
+  package func read(byteCount: Int) throws(SystemError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    var filled = 0
+    while filled < byteCount {
+      var span = bytes.mutableRawSpan
+      var rest = span[bytes: filled..<byteCount]
+      let count = try read(into: &rest)
+      if count == 0 { break }
+      filled += count
+    }
+    bytes.removeLast(byteCount - filled)
+    return bytes
+  }
+
   /// Writes all of `source` to a stream, in as many calls as it takes.
   package func write(_ source: RawSpan) throws(SystemError) {
     try Self.write(source, to: rawValue)

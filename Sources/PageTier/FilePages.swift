@@ -196,11 +196,13 @@ package final class FilePages: @unchecked Sendable {
 
   /// As ``read(at:into:load:)``, but of the verified file alone; false if not all of it could be had.
   ///
-  /// The range starts with a page and ends with one, or with the file: others cannot be checked.
+  /// Where nobody has verified the file yet, all of it is loaded for that. The range starts with a page
+  /// and ends with one, or with the file: others cannot be checked.
   package func readVerified<Failure: Error>(
     at offset: UInt64, into target: inout MutableRawSpan,
     load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
   ) throws(Failure) -> Bool {
+    if verified == nil { try domain.verify(self, load) }
     guard let shared = verified, coversPages(from: offset, byteCount: target.byteCount) else {
       return false
     }

@@ -243,13 +243,48 @@ package final class SharingDomain: Sendable {
 
   private func verifyNow(_ file: FilePages) {
     guard let identity = startVerifying(file) else { return }
+    verify(file, as: identity) { file.supplier?.supply(into: &$0, at: $1) == true }
+  }
+
+  /// Finds out whether `file` is what it claims to be, if nobody has, from what is here or else from what
+  /// `load` reads; waits for whoever is at it.
+  func verify<Failure: Error>(
+    _ file: FilePages, _ load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
+  ) throws(Failure) {
+    var mine: FileIdentity?
+    let shared =
+      claims.wait { table -> SharedFile?? in
+        guard let claim = unsafe file.claim, let claimants = table[claim] else { return .some(nil) }
+        if claimants.isBeingVerified { return nil }
+        mine = Self.startVerifying(file, &table)
+        return .some(claimants.shared)
+      } ?? nil
+    if let shared { file.attach(to: shared) }
+    guard let mine else { return }
+    var failure: Failure?
+    verify(file, as: mine) { (part, offset) in
+      do throws(Failure) {
+        try load(&part, offset)
+        return true
+      } catch {
+        failure = error
+        return false
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Finds out whether `file` is `identity`, from what is here or else from what `read` reads.
+  private func verify(
+    _ file: FilePages, as identity: FileIdentity, _ read: (inout MutableRawSpan, UInt64) -> Bool
+  ) {
     var measured = measurePages(of: file)
     if measured?.identity == identity, let measured { return publish(measured, of: file.own) }
     tier.setSealed(file.own, false)
     if let identity = measured?.identity { file.correct(identity) }
-    if measured == nil, let supplier = file.supplier {
+    if measured == nil {
       // Not all of it is in memory, but what is stored may be enough; none of that is kept.
-      measured = measure(file, supplier.supply)
+      measured = measure(file, read)
       if measured?.identity == identity, let measured {
         let made = tier.makeFile(byteCount: file.byteCount, volume: file.volume)
         tier.setSealed(made, true)
@@ -265,17 +300,21 @@ package final class SharingDomain: Sendable {
       table[identity] = claimants.isEmpty ? nil : claimants
       unsafe file.claim = nil
     }
+    claims.signalAll()
   }
 
   private func startVerifying(_ file: FilePages) -> FileIdentity? {
-    claims.withLock { table -> FileIdentity? in
-      guard let claim = unsafe file.claim, let claimants = table[claim],
-        claimants.shared == nil, !claimants.isBeingVerified,
-        file.byteCount <= Self.measuredByteCountMax
-      else { return nil }
-      table[claim]?.isBeingVerified = true
-      return claim
-    }
+    claims.withLock { Self.startVerifying(file, &$0) }
+  }
+
+  private static func startVerifying(
+    _ file: FilePages, _ table: inout [FileIdentity: Claimants]
+  ) -> FileIdentity? {
+    guard let claim = unsafe file.claim, let claimants = table[claim],
+      claimants.shared == nil, !claimants.isBeingVerified, file.byteCount <= measuredByteCountMax
+    else { return nil }
+    table[claim]?.isBeingVerified = true
+    return claim
   }
 
   /// Finds out what `file`, of which nothing is claimed, is.
@@ -352,6 +391,7 @@ package final class SharingDomain: Sendable {
       table[identity] = claimants
       return (shared, claimants.files.compactMap(\.file))
     }
+    claims.signalAll()
     for claimant in files { claimant.attach(to: shared) }
   }
 }

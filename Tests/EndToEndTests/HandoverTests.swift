@@ -8,9 +8,6 @@ import Testing
   .serialized, .timeLimit(.minutes(1)),
   .enabled(if: Stage.isPossible, "needs root and /dev/fuse"))
 struct HandoverTests {
-  private static let peer = URL(filePath: Stage.binary).deletingLastPathComponent()
-    .appending(path: "SessionPeer").path()
-
   private let stage: Stage
   private let content: Data
   private let image: String
@@ -30,62 +27,28 @@ struct HandoverTests {
     try stage.succeed("pack", "--compress", "lz4", "-o", image, tree)
   }
 
-  private func start(_ options: String...) throws -> RunningCommand {
-    try RunningCommand([Self.peer, image, stage.mountPoint, "--socket", socket] + options)
+  private func start(_ options: String...) throws -> PeerProcess {
+    try PeerProcess([image, stage.mountPoint] + options)
   }
 
-  /// Waits until `process` has said `word`.
-  private func expect(_ word: String, of process: RunningCommand) throws {
-    for _ in 0..<1000 {
-      if process.outputSoFar.contains("\(word)\n") { return }
-      guard process.isRunning else { break }
-      Thread.sleep(milliseconds: 10)
-    }
-    throw StageError("no '\(word)': \(process.outputSoFar) \(process.finish().errors)")
-  }
-
-  private func unmount(_ last: RunningCommand) throws {
+  private func unmount(_ last: PeerProcess) throws {
     #expect(try Command(["umount", stage.mountPoint]).status == 0)
-    #expect(last.finish().status == 0)
+    #expect(try last.ends())
   }
 
   @Test func `readers notice nothing when a session is handed over`() throws {
-    let first = try start()
-    try expect("serving", of: first)
+    let first = try start("--hand-over", socket)
+    try first.expect("serving")
     let held = try #require(FileHandle(forReadingAtPath: "\(stage.mountPoint)/39"))
     #expect(try held.read(upToCount: 1000) == content.prefix(1000))
-    let point = stage.mountPoint
-    let content = content
-    let state = Lock((isOver: false, readCount: 0, failureCount: 0))
-    defer { state.withLock { $0.isOver = true } }
-    let readers = try (0..<3).map { number in
-      try Thread(name: "reader") {
-        var name = number
-        while !state.withLock({ $0.isOver }) {
-          name = (name + 7) % 40
-          let read = try? Data(contentsOf: URL(filePath: "\(point)/\(name)"))
-          state.withLock {
-            $0.readCount += 1
-            if read != content.prefix(70_000 * (name + 1)) { $0.failureCount += 1 }
-          }
-          // The kernel is to ask again.
-          if name % 8 == 0 {
-            try? Data("1".utf8).write(to: URL(filePath: "/proc/sys/vm/drop_caches"))
-          }
-        }
-      }
-    }
-    let successor = try start("--adopt")
-    try expect("serving", of: successor)
-    #expect(first.finish().status == 0)
-    let count = state.withLock { $0.readCount }
-    for _ in 0..<1000 where state.withLock({ $0.readCount }) <= count + 20 {
-      Thread.sleep(milliseconds: 10)
-    }
-    #expect(state.withLock { $0.readCount } > count + 20)
-    state.withLock { $0.isOver = true }
-    for reader in readers { reader.join() }
-    #expect(state.withLock { $0.failureCount } == 0)
+    let readers = try EndlessReaders(
+      count: 3,
+      of: (0..<40).map { ("\(stage.mountPoint)/\($0)", content.prefix(70_000 * ($0 + 1))) })
+    let successor = try start("--adopt", socket)
+    try successor.expect("serving")
+    #expect(try first.ends())
+    #expect(readers.read(20))
+    #expect(readers.finish() == 0)
     #expect(try held.readToEnd() == content.prefix(70_000 * 40).dropFirst(1000))
     try held.close()
     try unmount(successor)
@@ -96,11 +59,11 @@ struct HandoverTests {
   /// All that comes later is served.
   @Test(arguments: [1, 2])
   func `a mount goes on when its server was killed`(threadCount: Int) throws {
-    let server = try start("--keep", "--delay", "600", "--threads", "\(threadCount)")
-    defer { server.send(signal: SIGKILL) }
-    try expect("serving", of: server)
-    let successor = try start("--adopt")
-    try expect("received", of: successor)
+    let server = try start(
+      "--hand-over", socket, "--keep", "--delay", "600", "--threads", "\(threadCount)")
+    try server.expect("serving")
+    let successor = try start("--adopt", socket)
+    try successor.expect("received")
     let point = stage.mountPoint
     let content = content
     let read = Lock<Data??>(nil)
@@ -111,8 +74,8 @@ struct HandoverTests {
     }
     // By now the server has taken the look-up or the read, which it answers late.
     Thread.sleep(milliseconds: 300)
-    server.send(signal: SIGKILL)
-    try expect("serving", of: successor)
+    server.kill()
+    try successor.expect("serving")
     let answer = read.wait(until: MonotonicClock.now + 20_000_000_000) { $0 }
     let whole = content.prefix(70_000 * 6)
     if threadCount == 1 { #expect(answer == whole) }

@@ -25,6 +25,14 @@ final class MappedFile {
     UnsafeRawBufferPointer(start: start, count: byteCount).reduce(0) { $0 &+ UInt64($1) }
   }
 
+  /// Bytes of it that the kernel has, whole pages, whoever read them.
+  var residentByteCount: Int {
+    let pageByteCount = 4096
+    var pages = [UInt8](repeating: 0, count: (byteCount + pageByteCount - 1) / pageByteCount)
+    guard mincore(start, byteCount, &pages) == 0 else { return 0 }
+    return pages.count { $0 & 1 != 0 } * pageByteCount
+  }
+
   /// KiB of the mappings of `path` in this process: what is in memory, and its share of that.
   static func residence(of path: String) throws -> (rss: Int, pss: Int) {
     var (rss, pss, isInside) = (0, 0, false)

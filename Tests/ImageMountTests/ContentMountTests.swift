@@ -73,12 +73,14 @@ final class ContentMountFixture {
   let tier: PageTier
   let content: ContentMount
   private let directory: TemporaryDirectory
-  private let domain: SharingDomain
+  let domain: SharingDomain
   private let work: WorkQueue
-  private let shared: SharedContent
-  private let image: [UInt8]
+  let shared: SharedContent
+  let image: [UInt8]
   private let options: ServingOptions
   private var mounts: [(point: String, session: Session, thread: Linux.Thread)] = []
+  private(set) var images: [PagedImage] = []
+  private(set) var filesystems: [ImageFilesystem] = []
 
   init(threadCount: Int = 2) throws {
     directory = try TemporaryDirectory()
@@ -117,6 +119,8 @@ final class ContentMountFixture {
       options: options)
     let thread = try Linux.Thread(name: "mount") { try? session.run() }
     mounts.append((point, session, thread))
+    images.append(paged)
+    filesystems.append(filesystem)
     return point
   }
 
@@ -128,6 +132,7 @@ final class ContentMountFixture {
       }
       thread.join()
     }
+    filesystems = []
     content.close()
     work.stop()
   }
