@@ -4,7 +4,8 @@ internal import Synchronization
 /// The threads of a session: more of them while all are busy, and none left behind at the end.
 ///
 /// A request that waits for the network holds its thread. When every thread has been held for a
-/// while, another is added, so that what is at hand in memory does not queue behind what is far.
+/// while, another is added, so that what is at hand in memory does not queue behind what is far. Those
+/// end when nobody asks for anything.
 final class Crew: Sendable {
   /// How long all threads have to be busy before there is one more; also the time between two
   /// attempts to wake threads that missed the last one on their way into read(2).
@@ -16,12 +17,16 @@ final class Crew: Sendable {
   private struct State {
     var threads: [(index: Int, thread: Thread)] = []
     var liveCount = 0
-    var startedCount = 0
+    /// Numbers below that no thread has any more.
+    var freeIndices: [Int] = []
+    var endIndex = 0
     var isReady = false
     var failure: FUSEError?
   }
 
   private let countMax: Int
+  /// Threads with lower numbers stay to the end.
+  private let lastingCount: Int
   private let state = Lock(State())
   private let stopping = Atomic(false)
   /// How many threads wait for a request.
@@ -29,14 +34,25 @@ final class Crew: Sendable {
   /// Set by the last thread to become busy, cleared once that has been looked into.
   private let isExhausted = Atomic(false)
   /// Whether there is memory to give back.
-  private let isSwollen = Atomic(false)
+  private let owesMemory = Atomic(false)
+  /// Whether threads that are there for a time are to end.
+  private let isDismissing = Atomic(false)
 
-  /// No threads yet, and at most `countMax` in the end.
-  init(countMax: Int) {
+  /// No threads yet, at most `countMax` at a time, and `lastingCount` that stay.
+  init(countMax: Int, lastingCount: Int) {
     self.countMax = countMax
+    self.lastingCount = lastingCount
   }
 
   var isStopping: Bool { stopping.load(ordering: .acquiring) }
+
+  /// Whether thread `index` is to serve on.
+  func keeps(_ index: Int) -> Bool {
+    !isStopping && (index < lastingCount || !isDismissing.load(ordering: .relaxed))
+  }
+
+  /// How many threads there are.
+  var threadCount: Int { state.withLock { $0.liveCount } }
 
   /// Makes every thread return after the request that it has.
   func stop() {
@@ -49,12 +65,16 @@ final class Crew: Sendable {
   /// had.
   func start(_ body: @escaping @Sendable (Int) throws(FUSEError) -> Void) -> Bool {
     let index = state.withLock { state -> Int? in
-      guard state.startedCount < countMax else { return nil }
-      state.startedCount += 1
+      let free = state.freeIndices.popLast()
+      guard let index = free ?? (state.endIndex < countMax ? state.endIndex : nil) else {
+        return nil
+      }
+      if free == nil { state.endIndex += 1 }
       state.liveCount += 1
-      return state.startedCount - 1
+      return index
     }
     guard let index else { return false }
+    isDismissing.store(false, ordering: .relaxed)
     do throws(SystemError) {
       let thread = try Thread(name: "fuse-\(index)") {
         Thread.acceptInterrupts()
@@ -63,14 +83,40 @@ final class Crew: Sendable {
         } catch {
           self.fail(error)
         }
-        self.state.withLock { $0.liveCount -= 1 }
-        self.state.signalAll()
+        self.end(index)
       }
       state.withLock { $0.threads.append((index, thread)) }
       return true
     } catch {
-      state.withLock { $0.liveCount -= 1 }
+      state.withLock { state in
+        state.liveCount -= 1
+        state.freeIndices.append(index)
+      }
       return false
+    }
+  }
+
+  /// Notes that thread `index` is at its end.
+  private func end(_ index: Int) {
+    let ended = state.withLock { state -> [Thread] in
+      state.liveCount -= 1
+      // All others are waited for at the end.
+      guard !keeps(index), !isStopping else { return [] }
+      let ended = state.threads.filter { $0.index == index }.map(\.thread)
+      state.threads.removeAll { $0.index == index }
+      state.freeIndices.append(index)
+      return ended
+    }
+    // Let go with the lock free.
+    _ = ended
+    state.signalAll()
+  }
+
+  /// Has the threads end that are there for a time; one that is on its way into read(2) stays.
+  func dismissSpares() {
+    isDismissing.store(true, ordering: .relaxed)
+    for (index, thread) in state.withLock({ $0.threads }) where index >= lastingCount {
+      thread.interrupt()
     }
   }
 
@@ -99,7 +145,7 @@ final class Crew: Sendable {
   /// Waits for all threads, calling `onExhaustion` when they have all been busy for a while; throws
   /// the first failure of one.
   ///
-  /// After a large reply `onRest` is called every second or so, until it returns false.
+  /// After a read `onRest` is called every second or so, until it returns false.
   func awaitEnd(
     onExhaustion: () -> Void = {}, onRest: () -> Bool = { false }
   ) throws(FUSEError) {
@@ -126,10 +172,10 @@ final class Crew: Sendable {
     state.signalAll()
   }
 
-  /// Notes that a large reply takes memory, to be given back later.
-  func noteLargeReply() {
-    guard !isSwollen.load(ordering: .relaxed),
-      !isSwollen.exchange(true, ordering: .sequentiallyConsistent)
+  /// Notes that a read takes memory, to be given back later.
+  func noteRead() {
+    guard !owesMemory.load(ordering: .relaxed),
+      !owesMemory.exchange(true, ordering: .sequentiallyConsistent)
     else { return }
     state.withLock { _ in }
     state.signalAll()
@@ -143,15 +189,15 @@ final class Crew: Sendable {
     while true {
       let isStopping = self.isStopping
       let wasExhausted = isExhausted.load(ordering: .sequentiallyConsistent)
-      let wasSwollen = isSwollen.load(ordering: .sequentiallyConsistent)
-      if wasSwollen, rest == nil { rest = MonotonicClock.now + Self.restInterval }
+      let owedMemory = owesMemory.load(ordering: .sequentiallyConsistent)
+      if owedMemory, rest == nil { rest = MonotonicClock.now + Self.restInterval }
       let deadline = isStopping || wasExhausted ? MonotonicClock.now + Self.patience : rest
       let isDone = state.wait(until: deadline) { state -> Bool? in
         if condition(state) { return true }
         let isNews =
           isStopping != self.isStopping
           || !wasExhausted && isExhausted.load(ordering: .sequentiallyConsistent)
-          || !wasSwollen && isSwollen.load(ordering: .sequentiallyConsistent)
+          || !owedMemory && owesMemory.load(ordering: .sequentiallyConsistent)
         return isNews ? false : nil
       }
       if isDone == true { return }
@@ -165,8 +211,8 @@ final class Crew: Sendable {
       if !isStopping, let due = rest, due <= MonotonicClock.now {
         rest = nil
         // First cleared, then looked, as above.
-        isSwollen.store(false, ordering: .sequentiallyConsistent)
-        if onRest() { isSwollen.store(true, ordering: .sequentiallyConsistent) }
+        owesMemory.store(false, ordering: .sequentiallyConsistent)
+        if onRest() { owesMemory.store(true, ordering: .sequentiallyConsistent) }
       }
     }
   }

@@ -51,7 +51,7 @@ package protocol Filesystem: AnyObject, Sendable {
 
   func statistics() throws(Errno) -> FilesystemStatistics
 
-  /// Hears, after much was read, that nobody has asked for anything for a second: a good time to give
+  /// Hears, after something was read, that nobody has asked for anything for a second: a good time to give
   /// memory back.
   func rested()
 

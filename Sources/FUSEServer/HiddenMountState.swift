@@ -5,9 +5,9 @@ package import Linux
 /// While a process has this the mount stays alive, as with a ``SessionState``.
 package struct HiddenMountState: Sendable {
   package let session: SessionState
-  package let root: HiddenMount.Root
+  package let root: HiddenMount
 
-  package init(session: SessionState, root: HiddenMount.Root) {
+  package init(session: SessionState, root: HiddenMount) {
     self.session = session
     self.root = root
   }
@@ -23,6 +23,6 @@ package struct HiddenMountState: Sendable {
   /// Waits as long as the socket does.
   package init(receivingFrom socket: borrowing FileDescriptor) throws(SystemError) {
     session = try SessionState(receivingFrom: socket)
-    root = HiddenMount.Root(mount: try DetachedMount(receivingFrom: socket))
+    root = HiddenMount(mount: try DetachedMount(receivingFrom: socket))
   }
 }

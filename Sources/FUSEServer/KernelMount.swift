@@ -24,8 +24,9 @@ package enum KernelMount {
   /// Mounts on `directory` what `request` names, some of it in `hidden`, which is being served.
   ///
   /// Needs root, and Linux 6.12 with file-backed mounts. A directory that is a mount point is
-  /// refused. The calling thread must not be one that serves `hidden`. Returns the note for those
-  /// who come across the mount: whoever serves it holds it to the end, and removes it then.
+  /// refused. The calling thread must not be one of those that serve `hidden`; when they end, this fails.
+  /// Returns the note for those who come across the mount: whoever serves it holds it to the end, and
+  /// removes it then.
   package static func attach(
     _ request: Request, in hidden: HiddenMount?, on directory: String
   ) throws(FUSEError) -> ServedMark {
@@ -52,8 +53,8 @@ package enum KernelMount {
   /// last of them.
   package static func hide(
     _ request: Request, in hidden: HiddenMount
-  ) throws(FUSEError) -> HiddenMount.Root {
-    HiddenMount.Root(mount: try make(request, in: hidden.mount, for: request.image))
+  ) throws(FUSEError) -> HiddenMount {
+    HiddenMount(mount: try make(request, in: hidden.mount, for: request.image))
   }
 
   /// Returns when the mount that left `mark` is on no directory any more, or soon after `isOver`.

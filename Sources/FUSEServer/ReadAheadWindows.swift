@@ -11,8 +11,8 @@ struct ReadAheadWindows {
   /// It bounds the folios of the page cache, too, and those that the kernel's 128 KiB allow take more
   /// time to read.
   private static let byteCount = 2 << 20
-  /// Enough requests of a mebibyte at a time that a fast disk always has some, whatever becomes of the
-  /// bytes of the last ones meanwhile.
+  /// Enough requests of a mebibyte at a time that a fast disk has some while the bytes of the last ones
+  /// are decoded.
   private static let byteCountAtHand = 16 << 20
 
   private let names: Set<String>

@@ -47,7 +47,7 @@ package final class Session: Sendable {
     self.options = options
     let threadCountMax = max(1, options.threadCount, options.threadCountMax)
     workers = (0..<threadCountMax).map { _ in Worker() }
-    crew = Crew(countMax: threadCountMax)
+    crew = Crew(countMax: threadCountMax, lastingCount: max(1, options.threadCount))
     self.device = Lock(device)
   }
 
@@ -79,7 +79,7 @@ package final class Session: Sendable {
       if self.adopted != nil { connection.resend() }
       self.filesystem.connected(connection)
       self.crew.becomeReady()
-      try self.workers[index].serve(device, dispatcher, self.crew)
+      try self.workers[index].serve(device, dispatcher, self.crew, as: index)
     }
     guard hasStarted else {
       throw FUSEError(.system(.tryAgain), detail: "no thread to serve with")
@@ -112,6 +112,9 @@ package final class Session: Sendable {
   /// when ``run()`` has returned: the kernel refuses to open a file in two ways at once.
   package var state: SessionState? { settled.withLock { $0 } }
 
+  /// How many threads serve now.
+  package var threadCount: Int { crew.threadCount }
+
   /// What the session has done so far.
   package var counts: SessionCounts {
     workers.reduce(into: SessionCounts()) { counts, worker in
@@ -128,6 +131,7 @@ package final class Session: Sendable {
     guard seenRequestCount.exchange(requestCount, ordering: .relaxed) == requestCount else {
       return true
     }
+    crew.dismissSpares()
     filesystem.rested()
     HeapMemory.returnUnused()
     return false
@@ -136,8 +140,7 @@ package final class Session: Sendable {
   /// Adds a thread to serve with, if there may be more; without it the others are enough.
   private func addThread(_ device: FUSEDevice, _ dispatcher: Dispatcher) {
     _ = crew.start { index throws(FUSEError) in
-      try self.workers[index].serve(
-        device.cloneOrSelf(), dispatcher, self.crew, isSpare: true)
+      try self.workers[index].serve(device.cloneOrSelf(), dispatcher, self.crew, as: index)
     }
   }
 

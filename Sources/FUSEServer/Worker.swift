@@ -26,28 +26,30 @@ final class Worker: Sendable {
   let failureCount = Atomic<UInt64>(0)
   let lostReplyCount = Atomic<UInt64>(0)
 
-  /// Serves `device` until it ends or `crew` stops; the request at hand is finished first.
+  /// Serves `device` as thread `index` of `crew` until the device ends, or the crew keeps that no more;
+  /// the request at hand is finished first.
   ///
-  /// One that `isSpare` does not serve when there is no memory for it.
+  /// All but the first do not serve when there is no memory for it.
   func serve(
-    _ device: FUSEDevice, _ dispatcher: Dispatcher, _ crew: Crew, isSpare: Bool = false
+    _ device: FUSEDevice, _ dispatcher: Dispatcher, _ crew: Crew, as index: Int
   ) throws(FUSEError) {
     var request = AlignedBuffer(byteCount: Self.requestByteCountMax)
     let byteCount = Dispatcher.payloadOffset + Dispatcher.payloadByteCountMin
     guard var reply = try? MappedBuffer(byteCount: byteCount) else {
-      if isSpare { return }
+      if index > 0 { return }
       throw FUSEError(.system(.outOfMemory), detail: "no memory to serve with")
     }
     try context.adopt { () throws(FUSEError) in
-      while !crew.isStopping {
+      while crew.keeps(index) {
         crew.beginWaiting()
         let receipt = Self.receive(from: device, into: &request)
         crew.endWaiting()
         switch receipt {
         case .message(let byteCount):
           let message = request.bytes.extracting(first: byteCount)
-          if Dispatcher.readByteCount(of: message) > Dispatcher.payloadByteCountMin {
-            crew.noteLargeReply()
+          let readByteCount = Dispatcher.readByteCount(of: message)
+          if readByteCount > 0 { crew.noteRead() }
+          if readByteCount > Dispatcher.payloadByteCountMin {
             answerLarge(message, with: &reply, on: device, dispatcher)
             continue
           }

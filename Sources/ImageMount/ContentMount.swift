@@ -13,7 +13,7 @@ internal import Synchronization
 /// never waits for one of an image mount, so the two cannot wait for each other. Thread-safe.
 package final class ContentMount: Sendable {
   /// Nil when the session has ended.
-  private let root: Lock<HiddenMount.Root?>
+  private let root: Lock<HiddenMount?>
   private let session: Session
   private let filesystem: ContentFilesystem
   private let onError: @Sendable (String) -> Void
@@ -33,13 +33,11 @@ package final class ContentMount: Sendable {
     options: ServingOptions = ContentMount.defaultOptions,
     onError: @escaping @Sendable (String) -> Void
   ) throws(FUSEError) {
-    let hidden = try HiddenMount()
     let filesystem = ContentFilesystem { onError("\($0)") }
-    self.init(
-      filesystem, hidden.root,
-      Session(filesystem: filesystem, device: hidden.device, options: options), onError)
+    let (hidden, session) = try HiddenMount.make(of: filesystem, options)
+    self.init(filesystem, hidden, session, onError)
     try start()
-    hidden.root.raiseReadAhead()
+    hidden.raiseReadAhead()
   }
 
   /// That of another process, which has stopped to serve it.
@@ -57,7 +55,7 @@ package final class ContentMount: Sendable {
   }
 
   private init(
-    _ filesystem: ContentFilesystem, _ root: HiddenMount.Root, _ session: Session,
+    _ filesystem: ContentFilesystem, _ root: HiddenMount, _ session: Session,
     _ onError: @escaping @Sendable (String) -> Void
   ) {
     self.filesystem = filesystem

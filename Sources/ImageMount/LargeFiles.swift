@@ -23,7 +23,7 @@ package final class LargeFiles: FileBacking {
   private static let meanByteCountMin: UInt64 = 1 << 20
 
   private let image: PlainImage
-  private let root: HiddenMount.Root
+  private let root: HiddenMount
   private let server: Server
 
   /// Whether the files of `image` are so large on the whole that their opens do not matter.
@@ -39,10 +39,9 @@ package final class LargeFiles: FileBacking {
     of source: Image, paged: PagedImage?, onError: @escaping @Sendable (String) -> Void
   ) throws(FUSEError) {
     image = Self.plainImage(of: source, paged)
-    let hidden = try HiddenMount()
-    let session = Session(
-      filesystem: Self.filesystem(image, of: source, onError), device: hidden.device,
-      options: BlobFilesystem.options(isAtHand: source.isWhollyAtHand))
+    let (hidden, session) = try HiddenMount.make(
+      of: Self.filesystem(image, of: source, onError),
+      BlobFilesystem.options(isAtHand: source.isWhollyAtHand))
     do throws(SystemError) {
       server = try Server(session, onError)
     } catch {

@@ -10,13 +10,13 @@ internal import Linux
 /// like. The root has ``fileCountMax`` names from the start; a file is there once it was added, and its
 /// inode must not be looked up before. Blocks have 4 KiB:
 ///
-/// | Blocks             | What they hold                                        |
-/// |--------------------|-------------------------------------------------------|
-/// | 0                  | the superblock                                        |
-/// | 1                  | the inode of the root                                 |
-/// | from 2             | the root's entries                                    |
-/// | 64 + n             | the inode of file n, by itself: the kernel keeps pages |
-/// | from 8192          | the content of the files, one after the other         |
+/// | Blocks             | What they hold                                               |
+/// |--------------------|--------------------------------------------------------------|
+/// | 0                  | the superblock                                               |
+/// | 1                  | the inode of the root                                        |
+/// | from 2             | the root's entries                                           |
+/// | 64 + 16 n          | the inode of file n, alone in 64 KiB: the kernel keeps pages |
+/// | from 131072        | the content of the files, one after the other                |
 ///
 /// Thread-safe.
 final class PlainImage: BlockSource {
@@ -29,7 +29,8 @@ final class PlainImage: BlockSource {
   private static let rootBlock: UInt64 = 1
   private static let directoryBlock: UInt64 = 2
   private static let inodeBlock: UInt64 = 64
-  private static let contentBlock: UInt64 = 8192
+  private static let blocksPerInode: UInt64 = 16
+  private static let contentBlock: UInt64 = 131072
   /// Nids count in units of 32 bytes.
   private static let nidsPerBlock: UInt64 = 128
 
@@ -124,7 +125,7 @@ final class PlainImage: BlockSource {
   }
 
   private static func nid(of number: Int) -> UInt64 {
-    (inodeBlock + UInt64(number)) * nidsPerBlock
+    (inodeBlock + UInt64(number) * blocksPerInode) * nidsPerBlock
   }
 
   func read(into target: inout MutableRawSpan, at offset: UInt64) throws(SourceError) {
@@ -150,7 +151,10 @@ final class PlainImage: BlockSource {
     case Self.directoryBlock..<Self.inodeBlock:
       let start = Int(block - Self.directoryBlock) * Int(Self.blockByteCount)
       bytes = Self.directory.dropFirst(start).prefix(Int(Self.blockByteCount))
-    default: bytes = inode(Int(block - Self.inodeBlock))[...]
+    default:
+      let (number, place) = (block - Self.inodeBlock).quotientAndRemainder(
+        dividingBy: Self.blocksPerInode)
+      bytes = place == 0 ? inode(Int(number))[...] : []
     }
     let count = min(Int(Self.blockByteCount) - skipped, target.byteCount)
     target.zero(0..<count)

@@ -137,12 +137,12 @@ final class MountTable: Sendable {
   private func attach(_ sources: KernelSources, _ request: MountRequest) throws(Failure) {
     let (source, directory, log) = (request.sourceName, request.directory, log)
     do throws(FUSEError) {
-      let hidden = sources.blobs.isEmpty ? nil : try HiddenMount()
-      let session = hidden.map { hidden in
+      var hidden: HiddenMount?
+      var session: Session?
+      if !sources.blobs.isEmpty {
         let filesystem = BlobFilesystem(sources.blobs) { log("\(source): \($0.message)") }
-        return Session(
-          filesystem: filesystem, device: hidden.device,
-          options: BlobFilesystem.options(isAtHand: sources.request.isAtHand))
+        (hidden, session) = try HiddenMount.make(
+          of: filesystem, BlobFilesystem.options(isAtHand: sources.request.isAtHand))
       }
       let number = register(request, session)
       if let session {

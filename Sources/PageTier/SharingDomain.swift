@@ -120,12 +120,21 @@ package final class SharingDomain: Sendable {
     byteCount: UInt64, claim: Digest?, volume: TierVolume, supplier: (any PageSupplier)? = nil,
     remembered: RememberedFile? = nil, isCachedAbove: Bool = false
   ) -> FilePages {
+    let known = claim.map { kept($0, byteCount: byteCount) }
     let file = FilePages(
-      byteCount: byteCount, claim: claim, volume: volume, domain: self, supplier: supplier,
+      byteCount: byteCount, claim: known, volume: volume, domain: self, supplier: supplier,
       remembered: remembered, isCachedAbove: isCachedAbove)
     // Nobody else knows the file yet.
     if let claim = unsafe file.claim, tier.options.sharesFiles { register(file, as: claim) }
     return file
+  }
+
+  /// The copy of `fingerprint` that is in memory already, if there is one.
+  private func kept(_ fingerprint: Digest, byteCount: UInt64) -> Digest {
+    let identity = FileIdentity(fingerprint: fingerprint, byteCount: byteCount)
+    return claims.withLock { table in
+      table.index(forKey: identity).map { table[$0].key.fingerprint } ?? fingerprint
+    }
   }
 
   /// Whether what is loaded for the first time is kept.
@@ -279,7 +288,10 @@ package final class SharingDomain: Sendable {
     _ file: FilePages, as identity: FileIdentity, _ read: (inout MutableRawSpan, UInt64) -> Bool
   ) {
     var measured = measurePages(of: file)
-    if measured?.identity == identity, let measured { return publish(measured, of: file.own) }
+    // Under the name that is in memory already, not an equal one.
+    if measured?.identity == identity, let measured {
+      return publish((identity, measured.digests), of: file.own)
+    }
     tier.setSealed(file.own, false)
     if let identity = measured?.identity { file.correct(identity) }
     if measured == nil {
@@ -288,7 +300,7 @@ package final class SharingDomain: Sendable {
       if measured?.identity == identity, let measured {
         let made = tier.makeFile(byteCount: file.byteCount, volume: file.volume)
         tier.setSealed(made, true)
-        return publish(measured, of: made)
+        return publish((identity, measured.digests), of: made)
       }
       if let identity = measured?.identity { file.correct(identity) }
     }

@@ -74,7 +74,7 @@ package final class CachedObject: Sendable {
     let stored = self.stored
     // Who reads much at a time comes back for the rest of the last block in the same way.
     let takesParts =
-      range.byteCount >= UInt64(blockByteCount) || !recentParts.withLock { $0.isNearby(blocks) }
+      range.byteCount >= UInt64(blockByteCount) || !recentParts.withLock { $0.noteNearby(blocks) }
     var missing: [UInt32] = []
     var block = blocks.lowerBound
     while block < blocks.upperBound {

@@ -10,7 +10,7 @@ struct RecentParts {
 
   /// Notes a small read, of parts of `wanted`; whether one of those blocks or a neighbour of theirs
   /// was among the last.
-  mutating func isNearby(_ wanted: Range<UInt32>) -> Bool {
+  mutating func noteNearby(_ wanted: Range<UInt32>) -> Bool {
     let isNearby = blocks.contains { block in
       block &+ 1 >= wanted.lowerBound && block <= wanted.upperBound
     }

@@ -85,6 +85,24 @@ struct LifecycleTests {
     thread.join()
   }
 
+  @Test func `a session hears of every rest after a read, however small`() throws {
+    let directory = try TemporaryDirectory()
+    var tree = TreeBuilder()
+    for name in ["a", "b"] { tree.add(name, .init(mode: 0o100644, data: [7])) }
+    let filesystem = MemoryFilesystem(tree.files)
+    let session = Session(
+      filesystem: filesystem, device: try Mount.attach(source: "a", on: directory.path))
+    let thread = try start(session)
+    for (index, name) in ["a", "b"].enumerated() {
+      #expect(try Data(contentsOf: URL(filePath: directory.file(name))) == Data([7]))
+      func restCount() -> Int { filesystem.counts.withLock { $0["rested"] ?? 0 } }
+      for _ in 0..<1000 where restCount() == index { Thread.sleep(milliseconds: 10) }
+      #expect(restCount() == index + 1)
+    }
+    try Mount.unmount(directory.path)
+    thread.join()
+  }
+
   @Test func `stopping an idle session leaves a dead mount, which can be unmounted`() throws {
     let directory = try TemporaryDirectory()
     var session: Session? = Session(
@@ -189,7 +207,7 @@ struct LifecycleTests {
     for index in 0..<files { tree.add("file\(index)", .init(mode: 0o100644, data: [7])) }
     let filesystem = MemoryFilesystem(tree.files) { _ in gate.pass() }
     let options = ServingOptions(threadCount: 2, threadCountMax: files + 1)
-    try withMount(of: filesystem, options: options) { root, _ in
+    try withMount(of: filesystem, options: options) { root, session in
       let readers = try (0..<files).map { index in
         try Thread(name: "reader") {
           _ = try? Data(contentsOf: URL(filePath: "\(root)/file\(index)"))
@@ -198,8 +216,13 @@ struct LifecycleTests {
       // All are under way at once, although none has been answered.
       gate.awaitArrivals(files)
       #expect(probe(root).rawValue == 0)
+      #expect(session.threadCount == options.threadCountMax)
       gate.open()
       for reader in readers { reader.join() }
+      // Nobody asks for anything any more.
+      for _ in 0..<1000 where session.threadCount > 2 { Thread.sleep(milliseconds: 10) }
+      #expect(session.threadCount == 2)
+      #expect(try Data(contentsOf: URL(filePath: "\(root)/file0")) == Data([7]))
     }
   }
 
