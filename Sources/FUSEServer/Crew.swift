@@ -46,9 +46,9 @@ final class Crew: Sendable {
 
   var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
-  /// Whether thread `index` is to serve on.
+  /// Whether thread `index`, which has nothing to do, is to serve on.
   func keeps(_ index: Int) -> Bool {
-    !isStopping && (index < lastingCount || !isDismissing.load(ordering: .relaxed))
+    index < lastingCount || !isDismissing.load(ordering: .relaxed)
   }
 
   /// How many threads there are.
@@ -75,6 +75,8 @@ final class Crew: Sendable {
     }
     guard let index else { return false }
     isDismissing.store(false, ordering: .relaxed)
+    // What it takes itself is given back when it is dismissed.
+    if index >= lastingCount { noteDebt() }
     do throws(SystemError) {
       let thread = try Thread(name: "fuse-\(index)") {
         Thread.acceptInterrupts()
@@ -101,7 +103,7 @@ final class Crew: Sendable {
     let ended = state.withLock { state -> [Thread] in
       state.liveCount -= 1
       // All others are waited for at the end.
-      guard !keeps(index), !isStopping else { return [] }
+      guard index >= lastingCount, !isStopping else { return [] }
       let ended = state.threads.filter { $0.index == index }.map(\.thread)
       state.threads.removeAll { $0.index == index }
       state.freeIndices.append(index)
@@ -112,7 +114,8 @@ final class Crew: Sendable {
     state.signalAll()
   }
 
-  /// Has the threads end that are there for a time; one that is on its way into read(2) stays.
+  /// Has the threads end that are there for a time and wait for a request; one that is on its way into
+  /// read(2) stays until the next time.
   func dismissSpares() {
     isDismissing.store(true, ordering: .relaxed)
     for (index, thread) in state.withLock({ $0.threads }) where index >= lastingCount {
@@ -145,7 +148,7 @@ final class Crew: Sendable {
   /// Waits for all threads, calling `onExhaustion` when they have all been busy for a while; throws
   /// the first failure of one.
   ///
-  /// After a read `onRest` is called every second or so, until it returns false.
+  /// After ``noteDebt()`` `onRest` is called every second or so, until it returns false.
   func awaitEnd(
     onExhaustion: () -> Void = {}, onRest: () -> Bool = { false }
   ) throws(FUSEError) {
@@ -172,8 +175,8 @@ final class Crew: Sendable {
     state.signalAll()
   }
 
-  /// Notes that a read takes memory, to be given back later.
-  func noteRead() {
+  /// Notes that something took memory, to be given back later.
+  func noteDebt() {
     guard !owesMemory.load(ordering: .relaxed),
       !owesMemory.exchange(true, ordering: .sequentiallyConsistent)
     else { return }

@@ -51,8 +51,8 @@ package protocol Filesystem: AnyObject, Sendable {
 
   func statistics() throws(Errno) -> FilesystemStatistics
 
-  /// Hears, after something was read, that nobody has asked for anything for a second: a good time to give
-  /// memory back.
+  /// Hears, after something was read, that nothing was answered for a second: a good time to give memory
+  /// back.
   func rested()
 
   /// The next offset, from `offset` on, that is data or a hole; ENXIO beyond the end.

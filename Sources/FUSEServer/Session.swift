@@ -133,8 +133,7 @@ package final class Session: Sendable {
     }
     crew.dismissSpares()
     filesystem.rested()
-    HeapMemory.returnUnused()
-    return false
+    return !HeapMemory.returnUnused()
   }
 
   /// Adds a thread to serve with, if there may be more; without it the others are enough.

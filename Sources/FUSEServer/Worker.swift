@@ -26,8 +26,8 @@ final class Worker: Sendable {
   let failureCount = Atomic<UInt64>(0)
   let lostReplyCount = Atomic<UInt64>(0)
 
-  /// Serves `device` as thread `index` of `crew` until the device ends, or the crew keeps that no more;
-  /// the request at hand is finished first.
+  /// Serves `device` as thread `index` of `crew` until the device ends, or the crew stops or has no more
+  /// use for it; the request at hand is finished first.
   ///
   /// All but the first do not serve when there is no memory for it.
   func serve(
@@ -40,7 +40,7 @@ final class Worker: Sendable {
       throw FUSEError(.system(.outOfMemory), detail: "no memory to serve with")
     }
     try context.adopt { () throws(FUSEError) in
-      while crew.keeps(index) {
+      while !crew.isStopping {
         crew.beginWaiting()
         let receipt = Self.receive(from: device, into: &request)
         crew.endWaiting()
@@ -48,15 +48,17 @@ final class Worker: Sendable {
         case .message(let byteCount):
           let message = request.bytes.extracting(first: byteCount)
           let readByteCount = Dispatcher.readByteCount(of: message)
-          if readByteCount > 0 { crew.noteRead() }
           if readByteCount > Dispatcher.payloadByteCountMin {
             answerLarge(message, with: &reply, on: device, dispatcher)
-            continue
+          } else {
+            var target = reply.mutableBytes
+            let answer = dispatcher.answer(message, in: &target, context: context)
+            finish(answer, in: reply, on: device)
           }
-          var target = reply.mutableBytes
-          let answer = dispatcher.answer(message, in: &target, context: context)
-          finish(answer, in: reply, on: device)
-        case .nothing: break
+          if readByteCount > 0 { crew.noteDebt() }
+        case .nothing:
+          // Only here: one that has been busy may be the first that can take what waits.
+          if !crew.keeps(index) { return }
         case .end: return
         case .failure(let errno): throw FUSEError(.system(errno), detail: "reading /dev/fuse")
         }

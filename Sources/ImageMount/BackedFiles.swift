@@ -108,13 +108,12 @@ final class BackedFiles<Backing: FileBacking>: FileOpener {
     }
   }
 
-  /// Goes on with the files of another process that served `image` by an equal backing.
+  /// Goes on with the files of another process that served the same image by an equal backing.
   ///
-  /// Before the session. Looks at each file's inode.
-  func adopt(_ table: BackedFilesTable, of image: Image) throws(HandoverError) {
+  /// Before the session.
+  func adopt(_ table: BackedFilesTable) throws(HandoverError) {
     var adopted = State()
     for file in table.files {
-      _ = try image.adoptedFile(file.nid)
       adopted.entries[file.nid] = Entry(
         node: file.nodeNumber == 0 ? nil : try node(numbered: file.nodeNumber),
         backingID: file.backingID, openCount: file.openCount)

@@ -64,7 +64,7 @@ package final class BlobFilesystem: HiddenFilesystem {
   /// more memory at hand than the processor's caches hold.
   package static func options(isAtHand: Bool) -> ServingOptions {
     guard isAtHand else { return ServingOptions(handleless: false) }
-    let threadCount = min(threadsPerProcessor * CurrentProcess.processorCount, 32)
+    let threadCount = min(threadsPerProcessor * CurrentProcess.processorCount, 16)
     return ServingOptions(
       threadCount: threadCount, threadCountMax: threadCount, handleless: false)
   }

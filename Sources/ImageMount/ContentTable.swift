@@ -64,6 +64,8 @@ package struct ContentTable: HandoverTable {
   package init(decoding bytes: RawSpan) throws(HandoverError) {
     guard bytes.byteCount >= Self.headerByteCount else { throw HandoverError(.truncated) }
     lastNumber = bytes.load(fromByteOffset: 0)
+    // There are to be more.
+    guard lastNumber < 1 << 62 else { throw HandoverError(.malformed, number: lastNumber) }
     let nodeCount = Int(bytes.load(fromByteOffset: 8) as UInt32)
     let claimantCount = Int(bytes.load(fromByteOffset: 12) as UInt32)
     let nodesEnd = Self.headerByteCount + nodeCount * Node.byteCount

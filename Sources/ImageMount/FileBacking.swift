@@ -42,5 +42,5 @@ protocol FileOpener: Sendable {
   func release(_ nid: UInt64)
   var cachedByteCount: Int? { get }
   var table: BackedFilesTable { get }
-  func adopt(_ table: BackedFilesTable, of image: Image) throws(HandoverError)
+  func adopt(_ table: BackedFilesTable) throws(HandoverError)
 }

@@ -43,11 +43,15 @@ package struct HandoverError: Error, Equatable, Sendable, CustomStringConvertibl
 }
 
 extension Image {
-  /// The regular file `nid`, which another process had open, of `byteCount` bytes if that is known.
-  func adoptedFile(_ nid: UInt64, byteCount: UInt64? = nil) throws(HandoverError) -> Inode {
-    guard let inode = try? inode(nid), inode.fileType == .regular, inode.byteCount > 0,
-      inode.byteCount == byteCount ?? inode.byteCount
-    else { throw HandoverError(.unknownFile, number: nid) }
-    return inode
+  /// The regular file `nid`, which another process had open, of `byteCount` bytes; nil when that cannot
+  /// be found out for the moment.
+  func adoptedFile(_ nid: UInt64, byteCount: UInt64) throws(HandoverError) -> Inode? {
+    do throws(ReadError) {
+      let inode = try inode(nid)
+      if inode.fileType == .regular, inode.byteCount == byteCount, byteCount > 0 { return inode }
+    } catch {
+      if case .source = error { return nil }
+    }
+    throw HandoverError(.unknownFile, number: nid)
   }
 }

@@ -49,7 +49,7 @@ package final class ImageFilesystem: Filesystem {
   /// Before the session, and after what the files are read from was adopted.
   package func adopt(_ files: BackedFilesTable) throws(HandoverError) {
     guard let backed else { throw HandoverError(.unknownNode) }
-    try backed.adopt(files, of: image)
+    try backed.adopt(files)
   }
 
   package func attributes(of node: NodeID) throws(Errno) -> NodeAttributes {

@@ -67,8 +67,9 @@ package final class LargeFiles: FileBacking {
     image = Self.plainImage(of: source, paged)
     root = state.root
     for (number, file) in table.files.enumerated() {
-      let inode = try source.adoptedFile(file.nid, byteCount: file.byteCount)
-      guard image.number(of: inode) == number else {
+      guard let inode = try source.adoptedFile(file.nid, byteCount: file.byteCount),
+        image.number(of: inode) == number
+      else {
         throw HandoverError(.unknownFile, number: file.nid)
       }
     }

@@ -106,6 +106,7 @@ package final class SharedContent: Sendable {
           throw HandoverError(.unknownImage, number: UInt64(claimant.imageIndex))
         }
         let image = images[Int(claimant.imageIndex)]
+        // An origin that is away now does not matter: reads look at the file again.
         _ = try image.image.adoptedFile(claimant.nid, byteCount: record.claim.byteCount)
         claimants.append(ContentNode.Claimant(image: image, nid: claimant.nid, file: nil))
       }

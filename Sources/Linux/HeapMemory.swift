@@ -1,12 +1,26 @@
 internal import CLinux
+internal import Synchronization
 
 /// The memory that `malloc` hands out.
 package enum HeapMemory {
-  /// Gives memory that was freed back to the system, after work that took much for a short time.
+  /// How long giving back is not worth its time again: it looks at all of the heap.
+  private static let returnInterval: UInt64 = 1_000_000_000
+  /// In monotonic nanoseconds.
+  private static let lastReturn = Atomic<UInt64>(0)
+
+  /// Gives memory that was freed back to the system, after work that took much for a short time; false,
+  /// and nothing is done, when somebody did within the last second.
   ///
   /// The allocator keeps up to 64 MiB for itself otherwise.
-  package static func returnUnused() {
+  @discardableResult
+  package static func returnUnused() -> Bool {
+    let now = MonotonicClock.now
+    let last = lastReturn.load(ordering: .relaxed)
+    guard now - min(now, last) >= returnInterval,
+      lastReturn.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
+    else { return false }
     malloc_trim(0)
+    return true
   }
 
   /// Asks for huge pages behind large memory that is accessed at random, before it is touched: a

@@ -203,9 +203,10 @@ package final class FilePages: @unchecked Sendable {
     load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
   ) throws(Failure) -> Bool {
     if verified == nil { try domain.verify(self, load) }
-    guard let shared = verified, coversPages(from: offset, byteCount: target.byteCount) else {
-      return false
-    }
+    // It may have turned out to be another than it was taken for.
+    guard let shared = verified, shared.identity == firstClaim,
+      coversPages(from: offset, byteCount: target.byteCount)
+    else { return false }
     let filled = domain.tier.read(shared.file, at: offset, into: &target, by: volume)
     guard filled < target.byteCount else { return true }
     // What is here was read a page at a time, so the rest starts with one.

@@ -256,16 +256,21 @@ package final class SharingDomain: Sendable {
   }
 
   /// Finds out whether `file` is what it claims to be, if nobody has, from what is here or else from what
-  /// `load` reads; waits for whoever is at it.
+  /// `load` reads; waits for whoever is at it, and leaves it at that.
   func verify<Failure: Error>(
     _ file: FilePages, _ load: (inout MutableRawSpan, UInt64) throws(Failure) -> Void
   ) throws(Failure) {
     var mine: FileIdentity?
+    var hasWaited = false
     let shared =
       claims.wait { table -> SharedFile?? in
         guard let claim = unsafe file.claim, let claimants = table[claim] else { return .some(nil) }
-        if claimants.isBeingVerified { return nil }
-        mine = Self.startVerifying(file, &table)
+        if claimants.isBeingVerified {
+          hasWaited = true
+          return nil
+        }
+        // What the other could not read need not be asked for again by all that waited.
+        if !hasWaited { mine = Self.startVerifying(file, &table) }
         return .some(claimants.shared)
       } ?? nil
     if let shared { file.attach(to: shared) }
@@ -281,6 +286,10 @@ package final class SharingDomain: Sendable {
       }
     }
     if let failure { throw failure }
+    // Where many claim the same, this one may not be among those that are told.
+    if file.verifiedIdentity == nil, let shared = claims.withLock({ $0[mine]?.shared }) {
+      file.attach(to: shared)
+    }
   }
 
   /// Finds out whether `file` is `identity`, from what is here or else from what `read` reads.

@@ -226,6 +226,40 @@ struct LifecycleTests {
     }
   }
 
+  @Test func `a thread that was busy when others rested takes what waits`() throws {
+    let (stuck, slow) = (Gate(), Gate())
+    var tree = TreeBuilder()
+    for index in 0..<3 { tree.add("file\(index)", .init(mode: 0o100644, data: [7])) }
+    // The first two files have the nodes 2 and 3.
+    let filesystem = MemoryFilesystem(tree.files) { $0.rawValue < 4 ? stuck.pass() : slow.pass() }
+    let options = ServingOptions(threadCount: 2, threadCountMax: 3)
+    try withMount(of: filesystem, options: options) { root, session in
+      func read(_ index: Int) throws -> Linux.Thread {
+        try Thread(name: "reader") {
+          _ = try? Data(contentsOf: URL(filePath: "\(root)/file\(index)"))
+        }
+      }
+      var readers = [try read(0), try read(1)]
+      stuck.awaitArrivals(2)
+      readers.append(try read(2))
+      slow.awaitArrivals()
+      func restCount() -> Int { filesystem.counts.withLock { $0["rested"] ?? 0 } }
+      for _ in 0..<1000 where restCount() == 0 { Thread.sleep(milliseconds: 10) }
+      #expect(session.threadCount == 3)
+      let isAnswered = Lock(false)
+      let prober = try Thread(name: "prober") {
+        _ = probe(root)
+        isAnswered.withLock { $0 = true }
+      }
+      Thread.sleep(milliseconds: 50)
+      slow.open()
+      for _ in 0..<500 where !isAnswered.withLock({ $0 }) { Thread.sleep(milliseconds: 10) }
+      #expect(isAnswered.withLock { $0 })
+      stuck.open()
+      for thread in readers + [prober] { thread.join() }
+    }
+  }
+
   @Test func `an interrupted caller is known to the filesystem, and to nobody else`() throws {
     let arrived = Gate()
     arrived.open()

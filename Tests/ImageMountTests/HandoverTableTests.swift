@@ -92,6 +92,7 @@ import Testing
   @Test(
     arguments: [
       (.duplicate, 16 + 56, 12), (.malformed, 16 + 56, 41), (.malformed, 16, 1),  // the number
+      (.malformed, 4, 0x4000_0000),  // the last number, too high
       (.malformed, 16 + 8, 0),  // the byte count
       (.malformed, 16 + 48, 3), (.malformed, 16 + 48, 0),  // private, with two claimants
       (.truncated, 16 + 52, .max), (.malformed, 16 + 52, 0), (.malformed, 16 + 52, 1),

@@ -22,14 +22,15 @@ final class Stage {
 
   func tearDown() {
     for point in [mountPoint, kernelPoint] { try? MountCalls.unmount(point, lazily: true) }
-    try? shell(#"kill "$(cat server.pid)" && rm server.pid"#)
+    try? shell(#"kill $(cat server.pids); rm server.pids"#)
   }
 
   /// Serves what is in `images` over HTTP; returns the URL that their names go after.
   func serve(_ images: [String]) throws -> String {
+    // First emptied: what is in there is of one before.
     try shell(
-      #""$0" serve --quiet --listen 127.0.0.1:0 "$@" >served 2>serve-errors & echo $! >server.pid"#,
-      binary, images)
+      #": >served; "$0" serve --quiet --listen 127.0.0.1:0 "$@" >served 2>serve-errors &"#
+        + "echo $! >>server.pids", binary, images)
     for _ in 0..<200 {
       let text = try String(contentsOfFile: "\(directory)/served", encoding: .utf8)
       if text.hasSuffix("\n") {
