@@ -28,7 +28,9 @@ package final class BlobFilesystem: HiddenFilesystem {
     let source: (any BlockSource)?
   }
 
+  /// For reads that wait for a disk at most: enough that it and the processors are busy.
   private static let threadsPerProcessor = 4
+  private static let threadCountMax = 16
 
   /// Node N is at index N - 1.
   private let nodes: [Node]
@@ -60,11 +62,10 @@ package final class BlobFilesystem: HiddenFilesystem {
 
   /// How sessions that serve such files are to be run; `isAtHand` when all of the images is on this machine.
   ///
-  /// Then reads wait for a disk, about as long as they take a processor, and threads beyond that only have
-  /// more memory at hand than the processor's caches hold.
+  /// Then more threads take more of the processors' time for the same bytes, each with a buffer of its own.
   package static func options(isAtHand: Bool) -> ServingOptions {
     guard isAtHand else { return ServingOptions(handleless: false) }
-    let threadCount = min(threadsPerProcessor * CurrentProcess.processorCount, 16)
+    let threadCount = min(threadsPerProcessor * CurrentProcess.processorCount, threadCountMax)
     return ServingOptions(
       threadCount: threadCount, threadCountMax: threadCount, handleless: false)
   }
